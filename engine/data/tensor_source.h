@@ -1,0 +1,27 @@
+/* Batches of tensors that lie in memory: the rows (the first axis) of every leaf belong
+ * together. Contiguous tensors are read in place and never copied; others are copied once.
+ *
+ *     Tensor leaves[] = {x, y};
+ *     TensorSourceOptions options = {.batch = 32, .shuffle = SHUFFLE_ROWS, .seed = 1, .fit = 1};
+ *     Source *source = tensor_source_new(2, leaves, options, &err); */
+#ifndef CDL_DATA_TENSOR_SOURCE_H
+#define CDL_DATA_TENSOR_SOURCE_H
+#include "data/source.h"
+
+typedef enum Shuffle {
+    SHUFFLE_NONE,
+    SHUFFLE_ROWS, /* a new order of all rows in every pass */
+    SHUFFLE_BATCH /* batches in order, rows permuted within each */
+} Shuffle;
+
+typedef struct TensorSourceOptions {
+    int64_t batch; /* rows in a batch, at least 1; the last one may have fewer */
+    Shuffle shuffle;
+    uint64_t seed; /* with the fit's number the key of the order, see data/shuffle.h */
+    int64_t fit;
+} TensorSourceOptions;
+
+/* Leaves have at least one axis, and all the same number of rows. */
+Source *tensor_source_new(int n, const Tensor leaf[], TensorSourceOptions options, Err *err);
+
+#endif

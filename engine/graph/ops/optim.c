@@ -1,0 +1,35 @@
+/* Updates of the optimizers: state in, new state out. */
+#include "graph/ops/rules.h"
+
+/* p, the state, the gradient, then scalars; the outputs are p and the state. The rows
+ * differ in how many tensors their state has: adam's last input, t, is an integer. */
+static int count_state(int count, const Type in[]) {
+    if (count == 3) return 1; /* sgd: p */
+    if (count == 5) return 2; /* momentum: p, m */
+    return in[count - 1].dtype == DTYPE_INT64 ? 3 /* adam: p, m, v */ : 4 /* rmsprop */;
+}
+
+bool types_update(const Attrs *attrs, int count, const Type in[], Type out[], Err *err) {
+    int state = count_state(count, in);
+    const Shape *shape = &in[0].shape;
+    char first[SHAPE_TEXT], second[SHAPE_TEXT];
+    for (int k = 0; k < count; k++) {
+        const Type *type = &in[k];
+        bool counter = state == 3 && k == count - 1;
+        if (type->dtype != DTYPE_FLOAT32 && !counter)
+            return err_set(err, "input %d has dtype %s, wanted float32", k + 1,
+                           dtype_name(type->dtype));
+        bool scalar = type->shape.ndim == 0;
+        bool like_p = shape_equal(&type->shape, shape);
+        bool unused_state = state == 4 && (k == 2 || k == 3) && scalar;
+        if (k <= state && !like_p && !unused_state)
+            return err_set(err, "input %d has shape %s, wanted the parameter's shape %s",
+                           k + 1, shape_text(&type->shape, first),
+                           shape_text(shape, second));
+        if (k > state && !scalar)
+            return err_set(err, "input %d has shape %s, wanted a scalar", k + 1,
+                           shape_text(&type->shape, first));
+    }
+    for (int k = 0; k < state; k++) out[k] = in[k];
+    return true;
+}

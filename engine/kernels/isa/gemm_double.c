@@ -1,0 +1,5 @@
+/* Matrix products of float64. */
+#define REAL_IS_DOUBLE 1
+#include "kernels/isa/gemm_block.h"
+
+void gemm_double(const Gemm *g) { gemm_blocks(g); }

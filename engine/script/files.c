@@ -1,0 +1,223 @@
+/* Files in Lua: the raw functions behind cdl.io. What can go wrong with a file is
+ * returned as nil and a message; cdl/io.lua raises it with the script's line. */
+#include <sys/stat.h>
+#include "io/atomic.h"
+#include "io/csv.h"
+#include "io/idx.h"
+#include "io/npy.h"
+#include "io/npz.h"
+#include "script/script.h"
+
+#define NPZ_META "cdl.npz"
+#define CSV_META "cdl.csv"
+
+static int fail(lua_State *L, const Err *err) {
+    luaL_pushfail(L);
+    lua_pushstring(L, err->text);
+    return 2;
+}
+
+static int push_loaded(lua_State *L, bool ok, Tensor tensor, const Err *err) {
+    if (!ok) return fail(L, err);
+    script_push_tensor(L, tensor);
+    return 1;
+}
+
+static int push_done(lua_State *L, bool ok, const Err *err) {
+    if (!ok) return fail(L, err);
+    lua_pushboolean(L, true);
+    return 1;
+}
+
+/* core.npy_load(path) -> tensor */
+static int core_npy_load(lua_State *L) {
+    Err err = {0};
+    Tensor tensor = {0};
+    bool ok = npy_load(luaL_checkstring(L, 1), &tensor, &err);
+    return push_loaded(L, ok, tensor, &err);
+}
+
+/* A tensor or the present value of a variable, borrowed. */
+static const Tensor *check_values(lua_State *L, int index) {
+    Variable *variable = script_to_variable(L, index);
+    return variable ? &variable->value : script_check_tensor(L, index);
+}
+
+/* core.npy_save(path, tensor) -> true */
+static int core_npy_save(lua_State *L) {
+    Err err = {0};
+    const char *path = luaL_checkstring(L, 1);
+    return push_done(L, npy_save(path, check_values(L, 2), &err), &err);
+}
+
+/* core.idx_load(path) -> tensor */
+static int core_idx_load(lua_State *L) {
+    Err err = {0};
+    Tensor tensor = {0};
+    bool ok = idx_load(luaL_checkstring(L, 1), &tensor, &err);
+    return push_loaded(L, ok, tensor, &err);
+}
+
+/* ---- npz ---- */
+
+static int npz_close(lua_State *L) {
+    npz_free(luaL_checkudata(L, 1, NPZ_META));
+    return 0;
+}
+
+/* core.npz_load(path) -> table of tensors by name, list of the names in the file's order. The arrays belong to a userdata until
+ * all of them are in the table, since Lua may run out of memory on the way. */
+static int core_npz_load(lua_State *L) {
+    Err err = {0};
+    const char *path = luaL_checkstring(L, 1);
+    Npz *npz = lua_newuserdatauv(L, sizeof *npz, 0);
+    *npz = (Npz){0};
+    luaL_setmetatable(L, NPZ_META);
+    if (!npz_load(path, npz, &err)) return fail(L, &err);
+    lua_createtable(L, 0, (int)(npz->count < 1 << 20 ? npz->count : 1 << 20));
+    for (int64_t k = 0; k < npz->count; k++) {
+        script_push_tensor(L, tensor_retain(&npz->entries[k].tensor));
+        lua_setfield(L, -2, npz->entries[k].name);
+    }
+    lua_createtable(L, (int)(npz->count < 1 << 20 ? npz->count : 1 << 20), 0);
+    for (int64_t k = 0; k < npz->count; k++) {
+        lua_pushstring(L, npz->entries[k].name);
+        lua_seti(L, -2, k + 1);
+    }
+    npz_free(npz);
+    return 2;
+}
+
+/* core.npz_save(path, names, tensors, compress) -> true */
+static int core_npz_save(lua_State *L) {
+    Err err = {0};
+    const char *path = luaL_checkstring(L, 1);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    luaL_checktype(L, 3, LUA_TTABLE);
+    lua_Integer count = luaL_len(L, 2);
+    if ((size_t)count > SIZE_MAX / sizeof(NpzEntry))
+        return luaL_error(L, "too many arrays");
+    NpzEntry *entries = lua_newuserdatauv(L, (size_t)count * sizeof *entries + 1, 0);
+    for (lua_Integer k = 0; k < count; k++) {
+        /* Both stay in their tables, so the entries may borrow them. */
+        lua_geti(L, 2, k + 1);
+        lua_geti(L, 3, k + 1);
+        entries[k] = (NpzEntry){luaL_checkstring(L, -2), *check_values(L, -1)};
+        lua_pop(L, 2);
+    }
+    return push_done(L, npz_save(path, entries, count, lua_toboolean(L, 4), &err), &err);
+}
+
+/* ---- csv ---- */
+
+static int csv_close(lua_State *L) {
+    csv_free(luaL_checkudata(L, 1, CSV_META));
+    return 0;
+}
+
+/* Columns from a list of names and of numbers from 1; the strings stay in the list. */
+static void read_columns(lua_State *L, int index, CsvOptions *options) {
+    options->n_columns = (int)luaL_len(L, index);
+    CsvColumn *columns =
+        lua_newuserdatauv(L, (size_t)options->n_columns * sizeof *columns + 1, 0);
+    for (int k = 0; k < options->n_columns; k++) {
+        bool named = lua_geti(L, index, k + 1) == LUA_TSTRING;
+        columns[k] = named ? (CsvColumn){lua_tostring(L, -1), 0}
+                           : (CsvColumn){NULL, luaL_checkinteger(L, -1) - 1};
+        lua_pop(L, 1);
+    }
+    options->columns = columns;
+}
+
+/* core.csv_load(path, separator, header (nil: find out), skip, refuse_missing, columns or
+ * nil, dtype) -> tensor, names or nil */
+static int core_csv_load(lua_State *L) {
+    Err err = {0};
+    CsvOptions options = csv_defaults;
+    const char *path = luaL_checkstring(L, 1), *separator = luaL_checkstring(L, 2);
+    if (!csv_separator(separator[0]) || separator[1])
+        script_raise(L,
+                     "read_csv: separator must be one of , ; : | tab or space, got '%s'",
+                     separator);
+    options.separator = separator[0];
+    if (!lua_isnoneornil(L, 3))
+        options.header = lua_toboolean(L, 3) ? CSV_HEADER_YES : CSV_HEADER_NO;
+    options.skip = luaL_checkinteger(L, 4);
+    options.refuse_missing = lua_toboolean(L, 5);
+    options.dtype = script_check_dtype(L, 7);
+    if (!lua_isnoneornil(L, 6)) read_columns(L, 6, &options);
+    CsvTable *table = lua_newuserdatauv(L, sizeof *table, 0);
+    *table = (CsvTable){0};
+    luaL_setmetatable(L, CSV_META);
+    if (!csv_load(path, &options, table, &err)) return fail(L, &err);
+    script_push_tensor(L, tensor_retain(&table->values));
+    int64_t columns = table->values.shape.dim[1];
+    if (table->names)
+        lua_createtable(L, (int)columns, 0);
+    else
+        lua_pushnil(L);
+    for (int64_t k = 0; table->names && k < columns; k++) {
+        lua_pushstring(L, table->names[k]);
+        lua_seti(L, -2, k + 1);
+    }
+    csv_free(table);
+    return 2;
+}
+
+/* ---- text and paths ---- */
+
+/* core.write_text(path, text) -> true */
+static int core_write_text(lua_State *L) {
+    Err err = {0};
+    size_t size;
+    const char *path = luaL_checkstring(L, 1), *text = luaL_checklstring(L, 2, &size);
+    return push_done(L, atomic_write(path, text, size, &err), &err);
+}
+
+/* core.make_folder(path): with those above it; raises when it cannot be made. */
+static int core_make_folder(lua_State *L) {
+    Err err = {0};
+    if (!folder_make(luaL_checkstring(L, 1), &err)) script_error(L, &err);
+    return 0;
+}
+
+/* core.path_kind(path) -> "file", "folder", "other", or nil when nothing is there */
+static int core_path_kind(lua_State *L) {
+    struct stat info;
+    if (stat(luaL_checkstring(L, 1), &info) != 0)
+        lua_pushnil(L);
+    else if (S_ISREG(info.st_mode))
+        lua_pushliteral(L, "file");
+    else if (S_ISDIR(info.st_mode))
+        lua_pushliteral(L, "folder");
+    else
+        lua_pushliteral(L, "other");
+    return 1;
+}
+
+static const luaL_Reg file_functions[] = {
+    {"npy_load", core_npy_load},
+    {"npy_save", core_npy_save},
+    {"idx_load", core_idx_load},
+    {"npz_load", core_npz_load},
+    {"npz_save", core_npz_save},
+    {"csv_load", core_csv_load},
+    {"write_text", core_write_text},
+    {"make_folder", core_make_folder},
+    {"path_kind", core_path_kind},
+    {NULL, NULL},
+};
+
+static void new_holder(lua_State *L, const char *name, lua_CFunction close) {
+    if (luaL_newmetatable(L, name)) {
+        lua_pushcfunction(L, close);
+        lua_setfield(L, -2, "__gc");
+    }
+    lua_pop(L, 1);
+}
+
+void script_open_files(lua_State *L) {
+    script_register(L, file_functions);
+    new_holder(L, NPZ_META, npz_close);
+    new_holder(L, CSV_META, csv_close);
+}

@@ -1,0 +1,450 @@
+/* core.run_loop: a run of the training loop (train/fit.h) with its host in Lua.
+ *
+ *     core.run_loop {
+ *       kind = "fit" | "evaluate" | "predict" | "train_step" | "test_step" | "predict_step",
+ *       train = part, test = part, predict = part,     -- the parts that the kind needs
+ *       first_epoch =, last_epoch =, validation_every = | validation_epochs = {...},
+ *       model =, callbacks = {...},                    -- the live list
+ *       program = function(mode, leaves) ... end,      -- a plan for a batch of such leaves
+ *       results = function(mode) ... end,              -- plan of the metrics' results, names
+ *       reset = function(mode) ... end, pack = function(outputs) ... end,
+ *     }
+ *     part = { leaves = {tensors}, batch =, shuffle = "none" | "rows" | "batch", steps =,
+ *              seed =, fit = }
+ *
+ * It returns the outcome and the values (evaluate: metrics; predict: outputs), or nil, a message
+ * and whether that is finished text (an error that Lua code raised) or wants a script line,
+ * and that line if it is known. It raises only for a spec that is wrong. */
+#include "script/fit.h"
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include "base/mem.h"
+#include "data/class_weight.h"
+#include "data/tensor_source.h"
+#include "script/signals.h"
+
+/* ---- protected calls ---- */
+
+/* The run that is going on innermost: its address in the registry under this key. */
+static const char current_run = 0;
+
+static Run *get_current(lua_State *L) {
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &current_run);
+    Run *run = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    return run;
+}
+
+static void set_current(lua_State *L, Run *run) {
+    if (run) lua_pushlightuserdata(L, run);
+    else lua_pushnil(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &current_run);
+}
+
+Run *run_self(lua_State *L) { return lua_touserdata(L, 1); }
+
+/* The message handler: makes text of whatever was raised, adds where the loop was and the
+ * traceback, and parks both forms. The first error stays. */
+static int park(lua_State *L) {
+    enum { MESSAGE = 2, HOOKS, ANCHORS = lua_upvalueindex(2) };
+    const Run *run = lua_touserdata(L, lua_upvalueindex(1));
+    lua_settop(L, 1);
+    luaL_tolstring(L, 1, NULL);
+    bool first = lua_rawgeti(L, ANCHORS, ANCHOR_ERROR) == LUA_TNIL;
+    lua_settop(L, MESSAGE);
+    if (!first) return 1;
+    lua_pushvalue(L, MESSAGE);
+    lua_rawseti(L, ANCHORS, ANCHOR_MESSAGE);
+    lua_rawgeti(L, ANCHORS, ANCHOR_HOOKS);
+    lua_pushvalue(L, MESSAGE);
+    if (run->current >= 0) {
+        lua_pushliteral(L, "\n");
+        run_push_place(L, run, HOOKS);
+        lua_replace(L, HOOKS + 3);
+        lua_settop(L, HOOKS + 3);
+        lua_concat(L, 3);
+    }
+    luaL_traceback(L, L, lua_tostring(L, -1), 1);
+    lua_rawseti(L, ANCHORS, ANCHOR_ERROR);
+    lua_settop(L, MESSAGE);
+    return 1;
+}
+
+bool run_protected(Run *run, lua_CFunction f, bool result, Err *err) {
+    lua_State *L = run->L;
+    run->current = -1;
+    lua_pushcfunction(L, f);
+    lua_pushlightuserdata(L, run);
+    lua_pushvalue(L, RUN_ANCHORS);
+    lua_pushvalue(L, RUN_HOOKS);
+    lua_pushvalue(L, RUN_SPEC);
+    if (lua_pcall(L, 4, result, RUN_HANDLER) == LUA_OK) return true;
+    /* Without memory Lua does not call the handler. */
+    if (lua_rawgeti(L, RUN_ANCHORS, ANCHOR_ERROR) == LUA_TNIL) {
+        lua_pushvalue(L, -2);
+        lua_rawseti(L, RUN_ANCHORS, ANCHOR_ERROR);
+    }
+    lua_pop(L, 1);
+    const char *text = lua_tostring(L, -1);
+    err_set(err, "%s", text ? text : "error");
+    lua_pop(L, 1);
+    run->current = -1;
+    return false;
+}
+
+bool run_is_parked(const Run *run) {
+    bool parked = lua_rawgeti(run->L, RUN_ANCHORS, ANCHOR_ERROR) != LUA_TNIL;
+    lua_pop(run->L, 1);
+    return parked;
+}
+
+void run_forget(Run *run) {
+    for (int key = ANCHOR_ERROR; key <= ANCHOR_MESSAGE; key++) {
+        lua_pushnil(run->L);
+        lua_rawseti(run->L, RUN_ANCHORS, key);
+    }
+}
+
+/* ---- the host ---- */
+
+static int call_program(lua_State *L) {
+    Run *run = run_self(L);
+    lua_getfield(L, 4, "program");
+    lua_pushstring(L, run_mode_name(run->mode));
+    lua_createtable(L, run->batch->parts, 0);
+    for (int i = 0; i < run->batch->parts; i++) {
+        const BatchPart *part = &run->batch->part[i];
+        lua_createtable(L, 0, 2);
+        lua_pushstring(L, dtype_name(part->dtype));
+        lua_setfield(L, -2, "dtype");
+        script_push_shape(L, &part->shape);
+        lua_setfield(L, -2, "shape");
+        lua_rawseti(L, -2, i + 1);
+    }
+    lua_call(L, 2, 1);
+    script_check_plan(L, -1);
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, 2, ANCHOR_PLANS + run->mode * FIT_PLANS + run->slot);
+    return 1;
+}
+
+static Plan *host_plan(Fit *fit, FitMode mode, const Batch *batch, int slot, Err *err) {
+    Run *run = fit->context;
+    run->mode = mode;
+    run->batch = batch;
+    run->slot = slot;
+    if (!run_protected(run, call_program, true, err)) return NULL;
+    Plan *plan = script_check_plan(run->L, -1); /* call_program has checked it: no raise */
+    lua_pop(run->L, 1);
+    return plan;
+}
+
+static int call_reset(lua_State *L) {
+    lua_getfield(L, 4, "reset");
+    lua_pushstring(L, run_mode_name(run_self(L)->mode));
+    lua_call(L, 1, 0);
+    return 0;
+}
+
+static bool host_reset(Fit *fit, FitMode mode, Err *err) {
+    Run *run = fit->context;
+    run->mode = mode;
+    return run_protected(run, call_reset, false, err);
+}
+
+static int keep_epoch(lua_State *L) {
+    run_keep_epoch(L, run_self(L));
+    return 0;
+}
+
+static bool host_epoch(Fit *fit, Err *err) {
+    if (!(fit->hooks & (hook_bit(HOOK_epoch_end) | hook_bit(HOOK_train_end)))) return true;
+    return run_protected(fit->context, keep_epoch, false, err);
+}
+
+static int take_back_stop(lua_State *L) {
+    static const char *const field[FIT_MODES] = {"stop_training", "stop_evaluating",
+                                                 "stop_predicting"};
+    lua_getfield(L, 4, "model");
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, field[run_self(L)->mode]);
+    return 0;
+}
+
+static bool host_begin(Fit *fit, FitMode mode, Err *err) {
+    Run *run = fit->context;
+    run->mode = mode;
+    fit->stop[mode] = false;
+    return run_protected(run, take_back_stop, false, err);
+}
+
+static bool host_interrupted(void) { return signals_pending() != 0; }
+
+/* Inside a hook of another run the signal is left for that one to see. */
+static void host_interrupt_seen(Fit *fit) {
+    Run *run = fit->context;
+    if (!run->outer && signals_pending() == SIGINT) signals_clear();
+}
+
+static const FitHost host = {
+    .hook = run_hook,
+    .lookup = run_lookup,
+    .plan = host_plan,
+    .reset = host_reset,
+    .epoch = host_epoch,
+    .begin = host_begin,
+    .interrupted = host_interrupted,
+    .interrupt_seen = host_interrupt_seen,
+};
+
+/* ---- reading the spec ---- */
+
+static int64_t read_integer(lua_State *L, int table, const char *field, int64_t fallback) {
+    int64_t value = fallback;
+    if (lua_getfield(L, table, field) != LUA_TNIL) value = luaL_checkinteger(L, -1);
+    lua_pop(L, 1);
+    return value;
+}
+
+static Shuffle read_shuffle(lua_State *L, int table) {
+    static const char *const names[] = {"none", "rows", "batch", NULL};
+    lua_getfield(L, table, "shuffle");
+    Shuffle shuffle = (Shuffle)luaL_checkoption(L, -1, "none", names);
+    lua_pop(L, 1);
+    return shuffle;
+}
+
+/* Opens the source of the mode's part, if the spec has one. */
+static void read_part(lua_State *L, Run *run, FitMode mode) {
+    if (lua_getfield(L, RUN_SPEC, run_mode_name(mode)) == LUA_TNIL) {
+        lua_pop(L, 1);
+        return;
+    }
+    int part = lua_gettop(L);
+    lua_getfield(L, part, "leaves");
+    int n = (int)lua_rawlen(L, -1);
+    Tensor *leaf = lua_newuserdatauv(L, (size_t)(n + 1) * sizeof *leaf, 0);
+    for (int i = 0; i < n; i++) {
+        lua_rawgeti(L, part + 1, i + 1);
+        leaf[i] = *script_check_tensor(L, -1);
+        lua_pop(L, 1);
+    }
+    TensorSourceOptions options = {
+        .batch = read_integer(L, part, "batch", 32),
+        .shuffle = read_shuffle(L, part),
+        .seed = (uint64_t)read_integer(L, part, "seed", 0),
+        .fit = read_integer(L, part, "fit", 0),
+    };
+    Err err = {0};
+    run->fit.part[mode].source = tensor_source_new(n, leaf, options, &err);
+    if (!run->fit.part[mode].source) script_error(L, &err);
+    run->fit.part[mode].steps = read_integer(L, part, "steps", 0);
+    lua_settop(L, part - 1);
+}
+
+static void read_epochs(lua_State *L, Run *run) {
+    Fit *fit = &run->fit;
+    fit->first_epoch = read_integer(L, RUN_SPEC, "first_epoch", 1);
+    fit->last_epoch = read_integer(L, RUN_SPEC, "last_epoch", 1);
+    fit->validation_every = read_integer(L, RUN_SPEC, "validation_every", 1);
+    if (lua_getfield(L, RUN_SPEC, "validation_epochs") == LUA_TTABLE) {
+        int n = (int)lua_rawlen(L, -1);
+        run->validation_epochs = mem_alloc((size_t)(n + 1) * sizeof *run->validation_epochs);
+        if (!run->validation_epochs) luaL_error(L, "out of memory for %d epochs", n);
+        for (int i = 0; i < n; i++) {
+            lua_rawgeti(L, -1, i + 1);
+            run->validation_epochs[i] = luaL_checkinteger(L, -1);
+            lua_pop(L, 1);
+        }
+        fit->n_validation = n;
+        fit->validation_epochs = run->validation_epochs;
+    }
+    lua_pop(L, 1);
+}
+
+/* ---- running ---- */
+
+typedef struct RunKind {
+    const char *name;
+    FitMode mode;
+    bool step; /* one batch, no hooks */
+} RunKind;
+
+static const RunKind run_kinds[] = {
+    {"fit", FIT_TRAIN, false},      {"evaluate", FIT_TEST, false}, {"predict", FIT_PREDICT, false},
+    {"train_step", FIT_TRAIN, true}, {"test_step", FIT_TEST, true}, {"predict_step", FIT_PREDICT, true},
+};
+
+static const RunKind *read_kind(lua_State *L) {
+    lua_getfield(L, RUN_SPEC, "kind");
+    const char *name = luaL_checkstring(L, -1);
+    for (size_t i = 0; i < sizeof run_kinds / sizeof *run_kinds; i++)
+        if (strcmp(name, run_kinds[i].name) == 0) {
+            lua_pop(L, 1);
+            return &run_kinds[i];
+        }
+    luaL_error(L, "run_loop: no kind '%s'", name);
+    return NULL;
+}
+
+static bool run_kind(Run *run, const RunKind *kind, Err *err) {
+    if (kind->step) return fit_step(&run->fit, kind->mode, err);
+    switch (kind->mode) {
+    case FIT_TRAIN: return fit_train(&run->fit, err);
+    case FIT_TEST: return fit_test(&run->fit, err);
+    default: return fit_predict(&run->fit, err);
+    }
+}
+
+/* What evaluate and the steps return: the metrics' values in order. */
+static int collect_values(lua_State *L) {
+    Run *run = run_self(L);
+    run_push_results(L, run, run->mode, true);
+    return 1;
+}
+
+static int collect_outputs(lua_State *L) {
+    Collect *collect = &run_self(L)->fit.collect;
+    lua_createtable(L, collect->n, 0);
+    for (int k = 0; k < collect->n; k++) {
+        script_push_tensor(L, tensor_retain(&collect->output[k]));
+        lua_rawseti(L, -2, k + 1);
+    }
+    return 1;
+}
+
+static bool push_values(Run *run, const RunKind *kind, Err *err) {
+    if (kind->mode == FIT_PREDICT) return run_protected(run, collect_outputs, true, err);
+    if (kind->mode == FIT_TRAIN && !kind->step) {
+        lua_pushnil(run->L);
+        return true;
+    }
+    run->mode = kind->mode;
+    return run_protected(run, collect_values, true, err);
+}
+
+static int push_failure(lua_State *L, const Err *err) {
+    lua_settop(L, RUN_TOP);
+    lua_pushnil(L);
+    if (lua_rawgeti(L, RUN_ANCHORS, ANCHOR_ERROR) != LUA_TNIL) {
+        lua_pushboolean(L, 1);
+        return 3;
+    }
+    lua_pop(L, 1);
+    lua_pushstring(L, err->text);
+    lua_pushboolean(L, 0);
+    if (!err->where[0]) return 3;
+    lua_pushstring(L, err->where);
+    return 4;
+}
+
+static void run_close(Run *run) {
+    fit_release(&run->fit);
+    for (int mode = 0; mode < FIT_MODES; mode++) {
+        source_free(run->fit.part[mode].source);
+        run->fit.part[mode].source = NULL;
+    }
+    mem_free(run->entry);
+    mem_free(run->validation_epochs);
+    run->entry = NULL;
+    run->validation_epochs = NULL;
+}
+
+static int run_loop(lua_State *L) {
+    luaL_checktype(L, RUN_SPEC, LUA_TTABLE);
+    lua_settop(L, RUN_SPEC);
+    luaL_checkstack(L, 20, "too many nested calls");
+    const RunKind *kind = read_kind(L);
+    Run *run = lua_newuserdatauv(L, sizeof *run, 0);
+    *run = (Run){.fit = {.host = &host, .context = run}, .L = L, .current = -1};
+    luaL_setmetatable(L, RUN_META);
+    lua_pushnil(L);
+    lua_newtable(L);
+    lua_pushlightuserdata(L, run);
+    lua_pushvalue(L, RUN_ANCHORS);
+    lua_pushcclosure(L, park, 2);
+    lua_replace(L, RUN_HANDLER);
+    lua_newtable(L);
+    for (FitMode mode = 0; mode < FIT_MODES; mode++) read_part(L, run, mode);
+    if (!run->fit.part[kind->mode].source) luaL_error(L, "run_loop: nothing to run on");
+    read_epochs(L, run);
+
+    Err err = {0};
+    run->outer = get_current(L);
+    set_current(L, run);
+    if (!kind->step) signals_enter_fit();
+    bool ok = run_kind(run, kind, &err) && push_values(run, kind, &err);
+    if (!kind->step) signals_leave_fit();
+    set_current(L, run->outer);
+    run_close(run);
+    if (!ok) return push_failure(L, &err);
+    lua_pushstring(L, fit_outcome_name(run->fit.outcome));
+    lua_insert(L, -2);
+    return 2;
+}
+
+static int run_gc(lua_State *L) {
+    run_close(luaL_checkudata(L, 1, RUN_META));
+    return 0;
+}
+
+/* ---- small services for the Lua side ---- */
+
+/* core.class_weights(y, labels, weights) -> float32 tensor {n} */
+static int class_weights(lua_State *L) {
+    const Tensor *y = script_check_tensor(L, 1);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    luaL_checktype(L, 3, LUA_TTABLE);
+    int n = (int)lua_rawlen(L, 2);
+    ClassWeight *weight = lua_newuserdatauv(L, (size_t)(n + 1) * sizeof *weight, 0);
+    for (int i = 0; i < n; i++) {
+        lua_rawgeti(L, 2, i + 1);
+        lua_rawgeti(L, 3, i + 1);
+        weight[i] = (ClassWeight){luaL_checkinteger(L, -2), luaL_checknumber(L, -1)};
+        lua_pop(L, 2);
+    }
+    Tensor out = {0};
+    Err err = {0};
+    if (!class_weight_apply(y, n, weight, &out, &err)) script_error(L, &err);
+    script_push_tensor(L, out);
+    return 1;
+}
+
+/* core.terminal_width(): columns of the terminal that standard output is, nil when it is none. */
+static int terminal_width(lua_State *L) {
+    struct winsize size;
+    if (!isatty(STDOUT_FILENO)) return 0;
+    bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+    lua_pushinteger(L, known ? size.ws_col : 80);
+    return 1;
+}
+
+/* core.hook_names(): the names of all hooks. */
+static int hook_names(lua_State *L) {
+    lua_createtable(L, HOOK_COUNT, 0);
+    for (int hook = 0; hook < HOOK_COUNT; hook++) {
+        lua_pushstring(L, hook_table[hook].name);
+        lua_rawseti(L, -2, hook + 1);
+    }
+    return 1;
+}
+
+static const luaL_Reg fit_functions[] = {
+    {"run_loop", run_loop},
+    {"class_weights", class_weights},
+    {"terminal_width", terminal_width},
+    {"hook_names", hook_names},
+    {NULL, NULL},
+};
+
+void script_open_fit(lua_State *L) {
+    luaL_newmetatable(L, RUN_META);
+    lua_pushcfunction(L, run_gc);
+    lua_setfield(L, -2, "__gc");
+    lua_pushcfunction(L, run_gc);
+    lua_setfield(L, -2, "__close");
+    lua_pop(L, 1);
+    script_register(L, fit_functions);
+}

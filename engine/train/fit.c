@@ -1,0 +1,215 @@
+#include "train/fit.h"
+#include <stdio.h>
+#include "base/log.h"
+#include "train/step.h"
+
+/* Calls a hook. One that fails while a signal waits has been interrupted: the run ends as the
+ * signal asks, without an error. */
+static bool call_hook(Fit *fit, Hook hook, int64_t number, Err *err) {
+    if (!(fit->hooks & hook_bit(hook))) return true;
+    Err failure = {0};
+    if (fit->host->hook(fit, hook, number, NULL, &failure)) return true;
+    if (fit->host->interrupted()) {
+        fit->outcome = FIT_INTERRUPTED;
+        return true;
+    }
+    return err_set_at(err, failure.where, "%s", failure.text);
+}
+
+static bool interrupted(const Fit *fit) { return fit->outcome == FIT_INTERRUPTED; }
+
+static const Hook batch_begin[FIT_MODES] = {HOOK_train_batch_begin, HOOK_test_batch_begin,
+                                            HOOK_predict_batch_begin};
+static const Hook batch_end[FIT_MODES] = {HOOK_train_batch_end, HOOK_test_batch_end,
+                                          HOOK_predict_batch_end};
+
+/* Rows that predict will give, as far as is known when its first batch is there. */
+static int64_t expected_rows(const FitPart *part, int64_t batch_rows) {
+    int64_t all = part->source->rows, steps = part->steps;
+    if (steps > 0 && (all < 0 || steps < all / batch_rows)) return steps * batch_rows;
+    return all;
+}
+
+static bool run_batch(Fit *fit, FitMode mode, const Batch *batch, Err *err) {
+    if (!call_hook(fit, batch_begin[mode], fit->batch, err)) return false;
+    if (interrupted(fit)) return true;
+    Plan *plan = step_run(fit, mode, batch, err);
+    if (!plan) return false;
+    fit->batch_rows = batch->rows;
+    if (mode == FIT_PREDICT && !collect_add(&fit->collect, plan, batch->rows,
+                                            expected_rows(&fit->part[mode], batch->rows), err))
+        return false;
+    return call_hook(fit, batch_end[mode], fit->batch, err);
+}
+
+static void warn_ran_out(Fit *fit, FitMode mode, int64_t batches) {
+    long long steps = (long long)fit->part[mode].steps, done = (long long)batches;
+    if (fit->warned) return;
+    fit->warned = true;
+    if (mode == FIT_TRAIN)
+        log_warning("fit: the data ran out after %lld of %lld steps in epoch %lld; the epoch ends "
+                    "there and the next one starts the data anew",
+                    done, steps, (long long)fit->epoch);
+    else
+        log_warning("%s: the data ran out after %lld of %lld steps",
+                    mode == FIT_TEST ? "evaluation" : "predict", done, steps);
+}
+
+/* Batches until the part's steps are done, the data end, or somebody stops it. */
+static bool run_batches(Fit *fit, FitMode mode, Err *err) {
+    FitPart *part = &fit->part[mode];
+    for (int64_t k = 1; part->steps == 0 || k <= part->steps; k++) {
+        Batch batch;
+        SourceState state = source_next(part->source, &batch, err);
+        if (state == SOURCE_ERROR) return false;
+        if (state == SOURCE_END) {
+            if (part->steps > 0) warn_ran_out(fit, mode, k - 1);
+            return true;
+        }
+        fit->batch = k;
+        if (!run_batch(fit, mode, &batch, err)) return false;
+        if (interrupted(fit) || fit->stop[mode]) return true;
+        if (fit->host->interrupted()) {
+            fit->outcome = FIT_INTERRUPTED;
+            return true;
+        }
+    }
+    return true;
+}
+
+static bool evaluate(Fit *fit, Err *err) {
+    const FitHost *host = fit->host;
+    if (!host->begin(fit, FIT_TEST, err)) return false;
+    if (!call_hook(fit, HOOK_test_begin, 0, err)) return false;
+    if (interrupted(fit)) return true;
+    if (!host->reset(fit, FIT_TEST, err)) return false;
+    if (!source_start(fit->part[FIT_TEST].source, 1, err)) return false;
+    if (!run_batches(fit, FIT_TEST, err)) return false;
+    return interrupted(fit) || call_hook(fit, HOOK_test_end, 0, err);
+}
+
+static bool wants_validation(const Fit *fit) {
+    if (!fit->part[FIT_TEST].source) return false;
+    if (!fit->validation_epochs)
+        return fit->validation_every > 0 && fit->epoch % fit->validation_every == 0;
+    for (int i = 0; i < fit->n_validation; i++)
+        if (fit->validation_epochs[i] == fit->epoch) return true;
+    return false;
+}
+
+/* Without a number of steps an epoch is a pass. With one, the data go on where the last epoch
+ * left them. */
+static bool start_data(Fit *fit, Err *err) {
+    FitPart *part = &fit->part[FIT_TRAIN];
+    if (part->steps > 0 && fit->pass > 0 && !source_ended(part->source)) return true;
+    fit->pass = part->steps > 0 ? fit->pass + 1 : fit->epoch;
+    return source_start(part->source, fit->pass, err);
+}
+
+static bool run_epoch(Fit *fit, Err *err) {
+    const FitHost *host = fit->host;
+    if (!host->lookup(fit, err) || !host->reset(fit, FIT_TRAIN, err)) return false;
+    fit->batch = 0;
+    fit->validated = false;
+    if (!call_hook(fit, HOOK_epoch_begin, fit->epoch, err)) return false;
+    if (interrupted(fit)) return true;
+    if (!start_data(fit, err) || !run_batches(fit, FIT_TRAIN, err)) return false;
+    if (interrupted(fit)) return true;
+    if (wants_validation(fit)) {
+        if (!evaluate(fit, err)) return false;
+        if (interrupted(fit)) return true;
+        fit->validated = true;
+    }
+    return host->epoch(fit, err) && call_hook(fit, HOOK_epoch_end, fit->epoch, err);
+}
+
+static bool train(Fit *fit, Err *err) {
+    if (!fit->host->begin(fit, FIT_TRAIN, err) || !fit->host->lookup(fit, err)) return false;
+    if (!call_hook(fit, HOOK_train_begin, 0, err)) return false;
+    for (fit->epoch = fit->first_epoch; fit->epoch <= fit->last_epoch; fit->epoch++) {
+        if (interrupted(fit)) break;
+        if (!run_epoch(fit, err)) return false;
+        if (fit->stop[FIT_TRAIN]) {
+            if (!interrupted(fit)) fit->outcome = FIT_STOPPED;
+            break;
+        }
+    }
+    if (interrupted(fit)) fit->host->interrupt_seen(fit);
+    FitOutcome outcome = fit->outcome;
+    bool ok = call_hook(fit, HOOK_train_end, 0, err);
+    if (outcome != FIT_INTERRUPTED && interrupted(fit)) fit->host->interrupt_seen(fit);
+    return ok;
+}
+
+static void tell_exception(Fit *fit, const Err *failure) {
+    char text[sizeof failure->where + sizeof failure->text + 2];
+    if (!(fit->hooks & hook_bit(HOOK_exception))) return;
+    const char *colon = failure->where[0] ? ": " : "";
+    snprintf(text, sizeof text, "%s%s%s", failure->where, colon, failure->text);
+    fit->host->hook(fit, HOOK_exception, 0, text, NULL);
+}
+
+bool fit_train(Fit *fit, Err *err) {
+    Err failure = {0};
+    fit->outcome = FIT_COMPLETED;
+    bool ok = train(fit, &failure);
+    if (!ok) {
+        fit->outcome = FIT_FAILED;
+        tell_exception(fit, &failure);
+    }
+    if (fit->hooks & hook_bit(HOOK_exit)) {
+        Err last = {0};
+        if (!fit->host->hook(fit, HOOK_exit, 0, fit_outcome_name(fit->outcome), &last) && ok) {
+            ok = false;
+            failure = last;
+        }
+    }
+    return ok || err_set_at(err, failure.where, "%s", failure.text);
+}
+
+/* evaluate and predict have no result to give when they are cut short by a signal. */
+static bool finish(Fit *fit, bool ok, Err *err) {
+    if (ok && interrupted(fit)) return err_set(err, "interrupted");
+    if (!ok) fit->outcome = FIT_FAILED;
+    return ok;
+}
+
+bool fit_test(Fit *fit, Err *err) {
+    fit->outcome = FIT_COMPLETED;
+    return finish(fit, fit->host->lookup(fit, err) && evaluate(fit, err), err);
+}
+
+static bool predict(Fit *fit, Err *err) {
+    if (!fit->host->begin(fit, FIT_PREDICT, err) || !fit->host->lookup(fit, err)) return false;
+    if (!call_hook(fit, HOOK_predict_begin, 0, err)) return false;
+    if (interrupted(fit)) return true;
+    if (!source_start(fit->part[FIT_PREDICT].source, 1, err)) return false;
+    if (!run_batches(fit, FIT_PREDICT, err)) return false;
+    if (interrupted(fit)) return true;
+    return collect_finish(&fit->collect, err) && call_hook(fit, HOOK_predict_end, 0, err);
+}
+
+bool fit_predict(Fit *fit, Err *err) {
+    fit->outcome = FIT_COMPLETED;
+    return finish(fit, predict(fit, err), err);
+}
+
+bool fit_step(Fit *fit, FitMode mode, Err *err) {
+    Batch batch;
+    if (mode != FIT_PREDICT && !fit->host->reset(fit, mode, err)) return false;
+    if (!source_start(fit->part[mode].source, 1, err)) return false;
+    if (source_next(fit->part[mode].source, &batch, err) != SOURCE_BATCH) return false;
+    Plan *plan = step_run(fit, mode, &batch, err);
+    if (!plan) return false;
+    return mode != FIT_PREDICT || collect_add(&fit->collect, plan, batch.rows, batch.rows, err);
+}
+
+const char *fit_outcome_name(FitOutcome outcome) {
+    static const char *const names[] = {"completed", "stop_training", "interrupted", "error"};
+    return names[outcome];
+}
+
+void fit_release(Fit *fit) {
+    step_release(fit);
+    collect_release(&fit->collect);
+}

@@ -1,0 +1,35 @@
+--- The base class of callbacks. It defines no hook; a subclass or an instance defines those that
+-- it wants, and only those cost anything.
+--
+-- Hooks: on_train_begin/end(logs), on_epoch_begin/end(epoch, logs),
+-- on_train_batch_begin/end(batch, logs) (or on_batch_begin/end), on_test_begin/end(logs),
+-- on_test_batch_begin/end(batch, logs), on_predict_begin/end(logs),
+-- on_predict_batch_begin/end(batch, logs), on_exception(err), on_exit(reason). Epochs and
+-- batches count from 1. A plain table with such functions is a callback too.
+local class = require "cdl.class"
+
+local Callback = class "Callback"
+
+Callback.doc = "base class of callbacks: define the hooks that you want"
+
+--- Gives the callback its model; called before the first hook.
+function Callback:set_model(model) self.model = model end
+
+--- Gives the callback the run's parameters: epochs, steps (nil when unknown), verbose.
+function Callback:set_params(params) self.params = params end
+
+--- A number as the callbacks' messages print it: at most six digits.
+function Callback.short_number(x)
+  local template = require "cdl.template"
+  return template.number(math.type(x) == "integer" and x or tonumber(("%.6g"):format(x)) or x)
+end
+
+--- The names in logs in alphabetical order, for messages: "loss,val_loss".
+function Callback.names_of(logs)
+  local names = {}
+  for name in pairs(logs) do names[#names + 1] = tostring(name) end
+  table.sort(names)
+  return table.concat(names, ",")
+end
+
+return Callback

@@ -1,0 +1,100 @@
+--- Writes each epoch's logs as a row of a CSV file.
+--
+-- The columns are fixed at the first epoch: epoch and the logs' names in alphabetical order;
+-- where that epoch had no validation, val_ columns are added for all of them. Rows end with
+-- CR LF and fields are quoted as Excel does it; a value that is missing is written NA.
+local core = require "cdl.core"
+local signature = require "cdl.signature"
+local template = require "cdl.template"
+local Callback = require "cdl.callbacks.callback"
+
+local CSVLogger = Callback:extend "CSVLogger"
+
+CSVLogger.signature = signature.new("CSVLogger", {
+  { "filename", "string", required = true, doc = "the file; its folder must exist" },
+  { "separator", "string", ",", doc = "between the fields" },
+  { "append", "boolean", false, doc = "add to a file that exists" },
+}, { doc = "writes each epoch's logs as a row of a CSV file (keras.callbacks.CSVLogger)" })
+
+function CSVLogger:init(...)
+  local args = CSVLogger.signature:read(...)
+  self.filename, self.separator, self.append = args.filename, args.separator, args.append
+end
+
+local function close(self)
+  if self.file then self.file:close() end
+  self.file = nil
+end
+
+local function has_header(filename)
+  local file = io.open(filename, "rb")
+  local line = file and file:read "L"
+  if file then file:close() end
+  return line ~= nil and line:find "[^\r\n]" ~= nil
+end
+
+function CSVLogger:on_train_begin()
+  close(self)
+  self.columns = nil
+  self.write_header = not (self.append and has_header(self.filename))
+  local file, problem = io.open(self.filename, self.append and "ab" or "wb")
+  if not file then core.raise(("CSVLogger: cannot write %s"):format(problem)) end
+  self.file = file
+end
+
+local function find_columns(logs)
+  local names, validated = {}, false
+  for name in pairs(logs) do
+    names[#names + 1] = name
+    validated = validated or name:find "^val_" ~= nil
+  end
+  table.sort(names)
+  if not validated then
+    for i = 1, #names do names[#names + 1] = "val_" .. names[i] end
+  end
+  return names
+end
+
+local function cell(value)
+  if value == nil then return "NA" end
+  if type(value) == "number" then return template.number(value) end
+  if type(value) ~= "table" then return tostring(value) end
+  local parts = {}
+  for i, entry in ipairs(value) do parts[i] = cell(entry) end
+  return "[" .. table.concat(parts, ", ") .. "]"
+end
+
+local function quote(self, text, always)
+  if always or text:find('["\r\n]') or text:find(self.separator, 1, true) then
+    return '"' .. text:gsub('"', '""') .. '"'
+  end
+  return text
+end
+
+local function write_row(self, cells)
+  local file, problem = self.file:write(table.concat(cells, self.separator), "\r\n")
+  if file then file, problem = self.file:flush() end
+  if not file then core.raise(("CSVLogger: cannot write %s: %s"):format(self.filename, problem)) end
+end
+
+function CSVLogger:on_epoch_end(epoch, logs)
+  if not self.columns then
+    self.columns = find_columns(logs)
+    if self.write_header then
+      local header = { "epoch" }
+      for i, name in ipairs(self.columns) do header[i + 1] = quote(self, name) end
+      write_row(self, header)
+    end
+  end
+  local cells = { ("%d"):format(epoch) }
+  for i, name in ipairs(self.columns) do
+    cells[i + 1] = quote(self, cell(logs[name]), type(logs[name]) == "table")
+  end
+  write_row(self, cells)
+end
+
+function CSVLogger:on_train_end() close(self) end
+
+function CSVLogger:on_exit() close(self) end
+
+return CSVLogger

@@ -1,0 +1,82 @@
+--- Where the files of a data set are on this machine.
+--
+-- A set is { name =, files =, folders =, flat =, get = }: its files, the folders (below a data
+-- folder) that are its own, whether a data folder of that name may hold the files itself, and
+-- how to get them. Each file may also be there without its ".gz".
+local core = require "cdl.core"
+
+local M = {}
+
+local SYSTEM = { "/usr/local/share/datasets", "/usr/share/datasets" }
+
+-- The data folders in the order of search, and how each is called in a message.
+local function data_folders()
+  local folders = {}
+  local own, home = os.getenv "CDL_DATA", os.getenv "HOME"
+  if own and own ~= "" then folders[1] = { path = own:gsub("(.)/+$", "%1"), label = "$CDL_DATA" } end
+  if home and home ~= "" then folders[#folders + 1] = { path = home .. "/.cdl/datasets" } end
+  for _, path in ipairs(SYSTEM) do folders[#folders + 1] = { path = path } end
+  return folders
+end
+
+-- The path of a file in a folder, plain or compressed; nil when it is not there.
+local function find_file(folder, file)
+  for _, name in ipairs { file, (file:gsub("%.gz$", "")) } do
+    local path = folder .. "/" .. name
+    if core.path_kind(path) == "file" then return path end
+  end
+  return nil
+end
+
+-- The paths of all files in a folder; or nil and those that are missing.
+local function find_all(folder, files)
+  local paths, missing = {}, {}
+  for i, file in ipairs(files) do
+    paths[i] = find_file(folder, file)
+    if not paths[i] then missing[#missing + 1] = file end
+  end
+  if #missing > 0 then return nil, missing end
+  return paths
+end
+
+-- The folders that may hold the set, in the order of search.
+local function candidates(set)
+  local list = {}
+  for _, folder in ipairs(data_folders()) do
+    for _, name in ipairs(set.folders) do list[#list + 1] = folder.path .. "/" .. name end
+    if set.flat(folder.path:match "[^/]*$":lower()) then list[#list + 1] = folder.path end
+  end
+  return list
+end
+
+-- The text of the error: what is wanted, where it was looked for, what was incomplete.
+local function describe_absence(set, list, partial)
+  local lines = {
+    ("%s: the data set is not on this machine. Wanted are the files"):format(set.name),
+    "  " .. table.concat(set.files, "\n  "),
+    "(or the same without .gz) in one of the folders",
+  }
+  local own = os.getenv "CDL_DATA"
+  if not own or own == "" then
+    lines[#lines + 1] = ("  $CDL_DATA/%s  (CDL_DATA is not set)"):format(set.folders[1])
+  end
+  for _, folder in ipairs(list) do
+    local note = partial[folder] and ("  (without %s)"):format(table.concat(partial[folder], ", ")) or ""
+    lines[#lines + 1] = "  " .. folder .. note
+  end
+  lines[#lines + 1] = "To get them: " .. set.get
+  return table.concat(lines, "\n")
+end
+
+--- The paths of the set's files, in their order; raises when they are not all in one folder.
+function M.paths(set)
+  local list, partial = candidates(set), {}
+  for _, folder in ipairs(list) do
+    local paths, missing = find_all(folder, set.files)
+    if paths then return paths end
+    if #missing < #set.files then partial[folder] = missing end
+  end
+  return core.raise(describe_absence(set, list, partial))
+end
+
+return M

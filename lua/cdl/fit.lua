@@ -1,0 +1,354 @@
+--- fit, evaluate, predict and their one-batch forms: what happens once per call. The loop itself
+-- is in C (core.run_loop).
+--
+-- A model gives: `_program(mode, specs)`, the plan of a step for a batch of such leaves;
+-- `_results(mode)`, the plan of the metrics' results and their names; `_reset_metrics(mode)`;
+-- and the names of its inputs and outputs. Modes are "train", "test" and "predict".
+local core = require "cdl.core"
+local fit_data = require "cdl.fit_data"
+local signature = require "cdl.signature"
+local tree = require "cdl.tree"
+local CallbackList = require "cdl.callback_list"
+local History = require "cdl.callbacks.history"
+local ProgbarLogger = require "cdl.callbacks.progbar_logger"
+
+local M = {}
+
+local DEFAULT_BATCH = 32
+
+local common = {
+  batch_size = { "batch_size", "integer", min = 1,
+    doc = "samples in a step; 32, or as many as make the given number of steps" },
+  verbose = { "verbose", "any", "auto",
+    doc = "0 silent, 1 a bar, 2 a line an epoch; 'auto' is 1 on a terminal, else 2" },
+  callbacks = { "callbacks", "any", doc = "a callback or a list of them" },
+  sample_weight = { "sample_weight", "any", doc = "a weight for each sample" },
+}
+
+local fit_signature = signature.new("fit", {
+  { "model", "any", required = true },
+  { "x", "data", doc = "inputs: a tensor, a list, or a dict by input name" },
+  { "y", "data", doc = "targets: the same by output" },
+  common.batch_size,
+  { "epochs", "integer", 1, min = 0, doc = "number of the last epoch" },
+  common.verbose,
+  common.callbacks,
+  { "validation_split", "number", 0, min = 0, below = 1,
+    doc = "this part of the samples, the last ones, is kept for validation" },
+  { "validation_data", "any", doc = "{x, y} or {x, y, sample_weight}" },
+  { "shuffle", "any", true, doc = "true: a new order each epoch; 'batch': within batches; false" },
+  { "class_weight", "any", doc = "weights by class label: {[0] = 1.0, [1] = 3.0}" },
+  common.sample_weight,
+  { "initial_epoch", "integer", 1, min = 1, doc = "number of the first epoch" },
+  { "steps_per_epoch", "integer", min = 1, doc = "batches in an epoch; the next one goes on there" },
+  { "validation_steps", "integer", min = 1, doc = "batches of a validation" },
+  { "validation_batch_size", "integer", min = 1, doc = "batch_size when left out" },
+  { "validation_freq", "any", 1, doc = "validate in every n-th epoch, or in a list of epochs" },
+}, { method = true, doc = "trains the model and returns its History" })
+
+local evaluate_signature = signature.new("evaluate", {
+  { "model", "any", required = true },
+  { "x", "data", doc = "inputs" },
+  { "y", "data", doc = "targets" },
+  common.batch_size, common.verbose, common.sample_weight,
+  { "steps", "integer", min = 1, doc = "number of batches; all when left out" },
+  common.callbacks,
+  { "return_dict", "boolean", false, doc = "a table by name in place of several values" },
+}, { method = true, doc = "the loss and the metrics on data, as several values" })
+
+local predict_signature = signature.new("predict", {
+  { "model", "any", required = true },
+  { "x", "data", doc = "inputs" },
+  common.batch_size, common.verbose,
+  { "steps", "integer", min = 1, doc = "number of batches; all when left out" },
+  common.callbacks,
+}, { method = true, doc = "the model's outputs for data" })
+
+local function read_verbose(where, verbose)
+  if verbose == "auto" then return ProgbarLogger.resolve_verbose(verbose) end
+  local level = math.type(verbose) and math.tointeger(verbose)
+  if level and level >= 0 and level <= 2 then return level end
+  core.raise(("%s: verbose must be 0, 1, 2 or 'auto', got %s"):format(where,
+    signature.describe(verbose)))
+end
+
+local function read_shuffle(shuffle)
+  if shuffle == true then return "rows" elseif shuffle == false then return "none" end
+  if shuffle == "batch" then return "batch" end
+  core.raise(("fit: shuffle must be true, false or 'batch', got %s"):format(
+    signature.describe(shuffle)))
+end
+
+-- An integer n, or a list of epochs: the loop's two fields.
+local function read_validation_freq(freq)
+  local every = math.type(freq) and math.tointeger(freq)
+  if every and every >= 1 then return every end
+  local ok = type(freq) == "table" and getmetatable(freq) == nil
+  local epochs = {}
+  for i, epoch in ipairs(ok and freq or {}) do
+    epochs[i] = math.type(epoch) and math.tointeger(epoch)
+    ok = ok and epochs[i]
+  end
+  if ok and #epochs > 0 then return nil, epochs end
+  core.raise(("fit: validation_freq must be a number of epochs, at least 1, or a list of epoch "
+    .. "numbers, got %s"):format(signature.describe(freq)))
+end
+
+-- The number of samples in a batch. Given the number of steps alone, they share the data.
+local function batch_rows(batch_size, steps, rows)
+  if batch_size then return math.min(batch_size, rows) end
+  if steps then return math.max(1, (rows + steps - 1) // steps) end
+  return math.min(DEFAULT_BATCH, rows)
+end
+
+local function add_progress(list, verbose)
+  if verbose > 0 and not list:has(ProgbarLogger) then list:add(ProgbarLogger()) end
+end
+
+-- The flat outputs of a batch, or of all of them, in the model's structure.
+local function pack_outputs(model, outputs)
+  local spec = rawget(model, "_predict_spec")
+  if spec then return tree.pack(spec, outputs) end
+  return outputs[1]
+end
+
+-- What every run gives the loop. data: from fit_data.read, whose counts of leaves go with the
+-- specs of each batch.
+local function new_run(model, kind, data_of)
+  return {
+    kind = kind, model = model, callbacks = {},
+    program = function(mode, specs)
+      local data = data_of[mode]
+      specs.x, specs.y, specs.w = data.n_x, data.n_y, data.n_w
+      specs.x_spec, specs.y_spec = data.x.spec, data.y and data.y.spec
+      return model:_program(mode, specs)
+    end,
+    results = function(mode) return model:_results(mode) end,
+    reset = function(mode) model:_reset_metrics(mode) end,
+    pack = function(outputs) return pack_outputs(model, outputs) end,
+  }
+end
+
+-- Makes the plan for the first batch, which builds the model: before any callback sees it, and
+-- with its errors at the caller's line.
+local function build(run, mode, data, batch)
+  return run.program(mode, fit_data.batch_specs(data, batch))
+end
+
+-- Runs the loop. A failure is raised here: Lua code's own errors as they are, others with the
+-- script's line in front.
+local function execute(run)
+  local outcome, values, finished, where = core.run_loop(run)
+  if outcome then return outcome, values end
+  if finished then error(values, 0) end
+  core.raise(values, where)
+end
+
+local function part(data, batch, steps)
+  return { leaves = data.leaves, batch = batch, steps = steps }
+end
+
+local function read_validation(args, model, training)
+  if args.validation_data ~= nil then
+    local data = fit_data.read_validation("fit: validation_data", model, args.validation_data,
+      training)
+    return training, data
+  elseif args.validation_split > 0 then
+    return fit_data.split("fit", training, args.validation_split)
+  end
+  return training
+end
+
+local function check_not_fitting(model, where)
+  if model._fitting then
+    core.raise(where .. ": this model is being fitted; a hook may evaluate it, predict with it, or "
+      .. "fit another model")
+  end
+end
+
+-- What the run needs of validation: its part and when it is due.
+local function plan_validation(run, args, data, batch_size)
+  run.validation_every, run.validation_epochs = read_validation_freq(args.validation_freq)
+  if not data then return end
+  local batch = batch_rows(args.validation_batch_size or batch_size, args.validation_steps, data.rows)
+  run.test = part(data, batch, args.validation_steps)
+end
+
+local function fit_callbacks(args, verbose)
+  local list = CallbackList("fit", args.callbacks)
+  local history = list:has(History)
+  if not history then
+    history = History()
+    list:add(history)
+  end
+  add_progress(list, verbose)
+  return list, history
+end
+
+--- model:fit(x [, y [, options]]): trains the model; returns its History.
+function M.fit(...)
+  local args = fit_signature:read(...)
+  local model, data_of = args.model, {}
+  check_not_fitting(model, "fit")
+  model:need_compiled "fit"
+  if model:trainable_changed() then
+    core.warn(("fit: `trainable` has changed in model '%s' since it was compiled; call compile again for "
+      .. "that to take effect"):format(model.name))
+  end
+  local all = fit_data.read("fit", model, args.x, args.y, args.sample_weight)
+  local verbose, shuffle = read_verbose("fit", args.verbose), read_shuffle(args.shuffle)
+  local training, validation = read_validation(args, model, all)
+  if args.class_weight ~= nil then
+    training = fit_data.weigh_classes("fit", training, args.class_weight)
+  end
+  data_of.train, data_of.test = training, validation
+
+  local run = new_run(model, "fit", data_of)
+  local batch = batch_rows(args.batch_size, args.steps_per_epoch, training.rows)
+  run.first_epoch, run.last_epoch = args.initial_epoch, args.epochs
+  run.train = part(training, batch, args.steps_per_epoch)
+  run.train.shuffle, run.train.seed = shuffle, fit_data.seed()
+  plan_validation(run, args, validation, args.batch_size)
+  local list, history = fit_callbacks(args, verbose)
+  run.callbacks = list
+  build(run, "train", training, batch)
+
+  list:start(model, {
+    epochs = args.epochs, verbose = verbose,
+    steps = args.steps_per_epoch or (training.rows + batch - 1) // batch,
+  }, validation and fit_data.structure(validation))
+  model._fits = (model._fits or 0) + 1
+  run.train.fit = model._fits
+  model._fitting, model.callbacks = true, list
+  local _ <close> = setmetatable({}, { __close = function()
+    model._fitting, model.callbacks = nil, nil
+  end })
+  execute(run)
+  return history
+end
+
+local function start_evaluation(run, where, args, data, batch)
+  local verbose = read_verbose(where, args.verbose)
+  local list = CallbackList(where, args.callbacks)
+  add_progress(list, verbose)
+  run.callbacks = list
+  list:start(args.model, {
+    epochs = 1, verbose = verbose, steps = args.steps or (data.rows + batch - 1) // batch,
+  })
+end
+
+local function by_name(values, names)
+  local dict = {}
+  for i, name in ipairs(names) do dict[name] = values[i] end
+  return dict
+end
+
+local function give_values(model, mode, values, return_dict)
+  if not return_dict then return table.unpack(values) end
+  local _, names = model:_results(mode)
+  return by_name(values, names)
+end
+
+--- model:evaluate(x [, y [, options]]): the loss and the metrics, as several values.
+function M.evaluate(...)
+  local args = evaluate_signature:read(...)
+  local model = args.model
+  model:need_compiled "evaluate"
+  local data = fit_data.read("evaluate", model, args.x, args.y, args.sample_weight)
+  local run = new_run(model, "evaluate", { test = data })
+  local batch = batch_rows(args.batch_size, args.steps, data.rows)
+  run.test = part(data, batch, args.steps)
+  build(run, "test", data, batch)
+  start_evaluation(run, "evaluate", args, data, batch)
+  local _, values = execute(run)
+  return give_values(model, "test", values, args.return_dict)
+end
+
+--- model:predict(x [, options]): the outputs for all samples, in the model's structure.
+function M.predict(...)
+  local args = predict_signature:read(...)
+  local model = args.model
+  local data = fit_data.read("predict", model, args.x)
+  local run = new_run(model, "predict", { predict = data })
+  local batch = batch_rows(args.batch_size, args.steps, data.rows)
+  run.predict = part(data, batch, args.steps)
+  build(run, "predict", data, batch)
+  start_evaluation(run, "predict", args, data, batch)
+  local _, values = execute(run)
+  return pack_outputs(model, values)
+end
+
+-- One batch, without hooks: the values of that batch alone.
+local function step(model, kind, mode, data)
+  local run = new_run(model, kind, { [mode] = data })
+  run[mode] = part(data, data.rows)
+  local _, values = execute(run)
+  return values
+end
+
+local function step_signature(name, class_weights)
+  local rows = {
+    { "model", "any", required = true },
+    { "x", "data", doc = "inputs" },
+    { "y", "data", doc = "targets" },
+    common.sample_weight,
+  }
+  if class_weights then rows[#rows + 1] = { "class_weight", "any", doc = "weights by class label" } end
+  rows[#rows + 1] = { "return_dict", "boolean", false, doc = "a table by name in place of several values" }
+  return signature.new(name, rows, { method = true, doc = "the loss and the metrics of one batch" })
+end
+
+local train_step_signature = step_signature("train_on_batch", true)
+local test_step_signature = step_signature("test_on_batch", false)
+local predict_step_signature = signature.new("predict_on_batch", {
+  { "model", "any", required = true },
+  { "x", "data", doc = "inputs" },
+}, { method = true, doc = "the model's outputs for one batch" })
+
+--- model:train_on_batch(x [, y [, options]]): one step; returns the values of that batch alone.
+function M.train_on_batch(...)
+  local args = train_step_signature:read(...)
+  args.model:need_compiled "train_on_batch"
+  local data = fit_data.read("train_on_batch", args.model, args.x, args.y, args.sample_weight)
+  if args.class_weight ~= nil then
+    data = fit_data.weigh_classes("train_on_batch", data, args.class_weight)
+  end
+  return give_values(args.model, "train", step(args.model, "train_step", "train", data),
+    args.return_dict)
+end
+
+--- model:test_on_batch(x [, y [, options]]): the values of that batch alone.
+function M.test_on_batch(...)
+  local args = test_step_signature:read(...)
+  args.model:need_compiled "test_on_batch"
+  local data = fit_data.read("test_on_batch", args.model, args.x, args.y, args.sample_weight)
+  return give_values(args.model, "test", step(args.model, "test_step", "test", data),
+    args.return_dict)
+end
+
+--- model:predict_on_batch(x): the outputs for one batch.
+function M.predict_on_batch(...)
+  local args = predict_step_signature:read(...)
+  local data = fit_data.read("predict_on_batch", args.model, args.x)
+  return pack_outputs(args.model, step(args.model, "predict_step", "predict", data))
+end
+
+signature.register(M.fit, fit_signature)
+signature.register(M.evaluate, evaluate_signature)
+signature.register(M.predict, predict_signature)
+signature.register(M.train_on_batch, train_step_signature)
+signature.register(M.test_on_batch, test_step_signature)
+signature.register(M.predict_on_batch, predict_step_signature)
+
+-- The older spellings are the same calls.
+M.fit_generator, M.evaluate_generator, M.predict_generator = M.fit, M.evaluate, M.predict
+
+local methods = { "fit", "evaluate", "predict", "train_on_batch", "test_on_batch",
+  "predict_on_batch", "fit_generator", "evaluate_generator", "predict_generator" }
+
+--- Gives a class of models these methods.
+function M.install(Model)
+  for _, name in ipairs(methods) do Model[name] = M[name] end
+end
+
+return M

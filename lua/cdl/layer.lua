@@ -1,0 +1,452 @@
+--- Layers: things with weights that are called on tensors (`cdl.Layer`).
+--
+-- A layer is called on symbols (the call is recorded), on traced tensors (it adds to the step's
+-- graph) or on eager ones (it computes). At its first call it is built: `build(input_shape)`
+-- makes the weights, then `call(x, training, mask)` computes.
+local class = require "cdl.class"
+local constraints = require "cdl.constraints"
+local core = require "cdl.core"
+local initializers = require "cdl.initializers"
+local regularizers = require "cdl.regularizers"
+local scope = require "cdl.scope"
+local signature = require "cdl.signature"
+local symbol = require "cdl.symbol"
+local tree = require "cdl.tree"
+local words = require "cdl.words"
+
+local Layer = class "Layer"
+
+--- Arguments that every layer takes besides its own.
+Layer.base_arguments = {
+  { "name", "string", doc = "unique in a model; from the class's name if left out" },
+  { "trainable", "boolean", true, doc = "whether training changes its weights" },
+  { "dtype", "dtype", "float32", doc = "of its weights" },
+  { "input_shape", "shape", doc = "sizes without the batch: builds the layer's Sequential at once" },
+  { "activity_regularizer", "any", doc = "a penalty on the output, divided by the batch size" },
+}
+
+local names = {} -- snake-case class name -> how many automatic names it has given
+
+--- "MaxPooling2D" -> "max_pooling2d", as Keras names layers.
+function Layer.snake_case(name)
+  name = name:gsub("%W", ""):gsub("(.)(%u%l+)", "%1_%2"):gsub("(%l)(%u)", "%1_%2")
+  return (name:lower():gsub("__+", "_"))
+end
+
+local function automatic_name(class_name)
+  local base = Layer.snake_case(class_name)
+  local count = names[base] or 0
+  names[base] = count + 1
+  return count == 0 and base or ("%s_%d"):format(base, count)
+end
+
+--- Starts automatic names anew.
+function Layer.reset_names() names = {} end
+
+-- The class's own rows with the base arguments behind them, made once per class.
+local function full_signature(cls)
+  local rows = cls.signature
+  if not rows then return nil end
+  if signature.is_signature(rows) then return rows end
+  local all, own = {}, {}
+  for i, row in ipairs(rows) do all[i], own[row[1]] = row, true end
+  for _, row in ipairs(Layer.base_arguments) do
+    if not own[row[1]] then all[#all + 1] = row end
+  end
+  local sig = signature.new(cls.__name, all, { doc = cls.doc })
+  rawset(cls, "signature", sig)
+  return sig
+end
+
+function Layer:new(...)
+  local layer = setmetatable({}, self)
+  local sig = full_signature(self)
+  local args
+  if sig then
+    args = sig:read(...)
+  else
+    args = (...)
+    if args == nil then args = {} end
+  end
+  local base = type(args) == "table" and args or {}
+  rawset(layer, "_attributes", {})
+  rawset(layer, "_weights", {})
+  rawset(layer, "_calls", {})
+  rawset(layer, "_trainable", base.trainable ~= false)
+  rawset(layer, "where", core.where())
+  rawset(layer, "built", false)
+  rawset(layer, "named", type(base.name) == "string")
+  rawset(layer, "name", layer.named and base.name or automatic_name(self.__name))
+  rawset(layer, "dtype", base.dtype or "float32")
+  rawset(layer, "args", args)
+  if base.input_shape then
+    local shape = table.move(base.input_shape, 1, #base.input_shape, 2, { -1 })
+    rawset(layer, "batch_input_shape", shape)
+  end
+  rawset(layer, "_activity_regularizer", regularizers.get(base.activity_regularizer))
+  if layer.init then layer:init(args, select(2, ...)) end
+  return layer
+end
+
+-- Layers are found among the fields in the order of assignment; tables are looked into when the
+-- layers are asked for, since they may be filled later.
+function Layer:__newindex(key, value)
+  if type(value) == "table" and type(key) == "string" then
+    local attributes = rawget(self, "_attributes")
+    if attributes then attributes[#attributes + 1] = key end
+  end
+  return class.assign(self, key, value)
+end
+
+--- The layers that are stored in this one (also in lists), in the order of assignment.
+function Layer:sublayers()
+  local found, seen = {}, {}
+  local function add(x, depth)
+    if class.is(x, Layer) then
+      if not seen[x] then
+        seen[x] = true
+        found[#found + 1] = x
+      end
+    elseif depth > 0 and words.is_plain(x) then
+      for _, entry in ipairs(x) do add(entry, depth - 1) end
+      for _, key in ipairs(words.sorted_keys(x)) do add(x[key], depth - 1) end
+    end
+  end
+  for _, key in ipairs(self._attributes) do
+    if key ~= "args" and key:sub(1, 1) ~= "_" then add(rawget(self, key), 2) end
+  end
+  return found
+end
+
+-- ---- weights ----
+
+Layer.add_weight = signature.method("add_weight", {
+  { "self", "any", required = true },
+  { "name", "string", "weight", doc = "last part of the weight's path" },
+  { "shape", "shape", {}, unknown = false, doc = "sizes" },
+  { "initializer", "any", doc = "name, object or function(shape, dtype); glorot_uniform, zeros for integers" },
+  { "regularizer", "any", doc = "a penalty on the weight" },
+  { "constraint", "any", doc = "applied after each update" },
+  { "trainable", "boolean", true, doc = "false: training does not change it" },
+  { "dtype", "dtype", doc = "the layer's own if left out" },
+}, "Makes a weight of the layer: a variable named by the layer's path.",
+  function(self, name, shape, initializer, regularizer, constraint, trainable, dtype)
+    dtype = dtype or self.dtype
+    if initializer == nil then initializer = dtype:sub(1, 5) == "float" and "glorot_uniform" or "zeros" end
+    local path = scope.current().path
+    if path == "" then path = self.name end
+    local variable = core.suspend(function()
+      local value = initializers.get(initializer)(shape, dtype)
+      if not core.is_tensor(value) then value = core.tensor(value, dtype) end
+      return core.variable(value, path .. "/" .. name, trainable)
+    end)
+    self._weights[#self._weights + 1] = { variable = variable, trainable = trainable,
+      regularizer = regularizers.get(regularizer), constraint = constraints.get(constraint) }
+    return variable
+  end)
+
+-- Own weights that are trainable (or not), then those of the layers inside. `frozen`: the layer
+-- or one around it is not trainable.
+local function collect(layer, list, seen, want, frozen)
+  frozen = frozen or not layer._trainable
+  local function add(variable)
+    if not seen[variable] then
+      seen[variable] = true
+      list[#list + 1] = variable
+    end
+  end
+  for _, weight in ipairs(layer._weights) do
+    local trainable = weight.variable.trainable
+    if want == "all" then
+      if trainable then add(weight.variable) end
+    elseif (want == "trainable") == (trainable and not frozen) then
+      add(weight.variable)
+    end
+  end
+  if want == "all" then
+    for _, weight in ipairs(layer._weights) do add(weight.variable) end
+  end
+  for _, inner in ipairs(layer:sublayers()) do collect(inner, list, seen, want, frozen) end
+  return list
+end
+
+--- Calls f(weight, frozen) for every weight record of the layer and those inside.
+function Layer:each_weight(f, frozen)
+  frozen = frozen or not self._trainable
+  for _, weight in ipairs(self._weights) do f(weight, frozen) end
+  for _, inner in ipairs(self:sublayers()) do inner:each_weight(f, frozen) end
+end
+
+local function single_call(self, what)
+  local calls = self._calls
+  if #calls == 0 then
+    core.raise(("layer '%s' has no %s: it has not been called on a symbolic tensor"):format(self.name, what))
+  elseif #calls > 1 then
+    core.raise(("layer '%s' has been called %d times, so it has no single %s: use the tensor returned by the call")
+      :format(self.name, #calls, what))
+  end
+  return calls[1]
+end
+
+local function one_or_list(list)
+  if #list == 1 then return list[1] end
+  return table.move(list, 1, #list, 1, {})
+end
+
+local function shapes_of(x)
+  if not words.is_plain(x) then return x.shape end
+  local shapes = {}
+  for i, entry in ipairs(x) do shapes[i] = entry.shape end
+  return shapes
+end
+
+Layer.get = {
+  weights = function(self) return collect(self, {}, {}, "all", false) end,
+  trainable_weights = function(self) return collect(self, {}, {}, "trainable", false) end,
+  non_trainable_weights = function(self) return collect(self, {}, {}, "frozen", false) end,
+  variables = function(self) return self.weights end,
+  trainable = function(self) return self._trainable end,
+  input = function(self) return one_or_list(single_call(self, "input").inputs) end,
+  output = function(self) return one_or_list(single_call(self, "output").outputs) end,
+  input_shape = function(self) return shapes_of(self.input) end,
+  output_shape = function(self) return shapes_of(self.output) end,
+}
+Layer.set = {
+  trainable = function(self, value)
+    if type(value) ~= "boolean" then
+      core.raise(("layer '%s': trainable must be true or false, got %s"):format(self.name, words.describe(value)))
+    end
+    rawset(self, "_trainable", value)
+    for _, inner in ipairs(self:sublayers()) do inner.trainable = value end
+  end,
+}
+
+--- Copies of all weights, a list of tensors.
+function Layer:get_weights()
+  local list = {}
+  for i, variable in ipairs(self.weights) do list[i] = core.value(variable) end
+  return list
+end
+
+--- Copies a list of tensors into the weights; shapes must be theirs.
+function Layer:set_weights(list)
+  local weights = self.weights
+  if type(list) ~= "table" or #list ~= #weights then
+    core.raise(("layer '%s' has %d weights, set_weights got %s"):format(self.name, #weights,
+      type(list) == "table" and tostring(#list) or words.describe(list)))
+  end
+  local values = {}
+  for i, variable in ipairs(weights) do
+    local value = words.is_plain(list[i]) and core.tensor(list[i]) or list[i]
+    if type(value) == "number" then value = core.tensor(value) end
+    local got = core.is_tensor(value) and table.concat(value.shape, ", ")
+    if got ~= table.concat(variable.shape, ", ") then
+      core.raise(("weight %d ('%s') has shape {%s}, set_weights got %s"):format(i, variable.path,
+        table.concat(variable.shape, ", "), words.describe(list[i])))
+    end
+    values[i] = value
+  end
+  for i, variable in ipairs(weights) do core.assign(variable, values[i]) end
+end
+
+--- Number of single numbers in the weights.
+function Layer:count_params()
+  local count = 0
+  for _, variable in ipairs(self.weights) do count = count + variable.size end
+  return count
+end
+
+--- The arguments from which an equal layer can be made, by name.
+function Layer:get_config()
+  local config = { name = self.name, trainable = self._trainable }
+  for key, value in pairs(type(self.args) == "table" and self.args or {}) do
+    if type(key) == "string" then config[key] = value end
+  end
+  config.name, config.trainable = self.name, self._trainable
+  return config
+end
+
+--- An equal layer without its weights' values.
+function Layer.from_config(cls, config) return cls(config) end
+
+-- ---- calling ----
+
+--- Adds a scalar to the loss of the step that is being traced.
+function Layer:add_loss(loss)
+  local losses = scope.current().losses
+  if losses then losses[#losses + 1] = loss end
+end
+
+--- Adds a mean over the epoch to the logs: value is a tensor (averaged), name the key.
+function Layer:add_metric(value, name)
+  if type(name) ~= "string" then
+    core.raise(("layer '%s': add_metric wants a name (string), got %s"):format(self.name, words.describe(name)))
+  end
+  local metrics = scope.current().metrics
+  if metrics then metrics[#metrics + 1] = { name = name, value = value } end
+end
+
+local function is_operand(x) return symbol.is(x) or core.is_tensor(x) or core.is_variable(x) end
+
+local function is_operand_list(x)
+  return words.is_plain(x) and #x > 0 and is_operand(x[1])
+end
+
+-- (x, training, mask), from a call's arguments: tensors one after the other or as one list or dict.
+local function read_call(self, ...)
+  local args, n = { ... }, select("#", ...)
+  local x, at = args[1], 2
+  if words.is_plain(x) and not is_operand_list(x) then
+    local key = next(x)
+    if type(key) ~= "string" or not is_operand(x[key]) then x = core.tensor(x) end
+  elseif type(x) == "number" then
+    x = core.tensor(x)
+  elseif is_operand(x) and is_operand(args[2]) and n >= 2 then
+    x = { x }
+    while is_operand(args[at]) do
+      x[at] = args[at]
+      at = at + 1
+    end
+  elseif not is_operand(x) and not is_operand_list(x) then
+    core.raise(("layer '%s' is called on a tensor or a list of tensors, got %s"):format(self.name, words.describe(x)))
+  end
+  local training, mask = args[at], args[at + 1]
+  if training ~= nil and type(training) ~= "boolean" then
+    core.raise(("layer '%s': training must be true or false, got %s"):format(self.name, words.describe(training)))
+  end
+  return x, training, mask
+end
+
+--- The stream name of the layer in its model: not its automatic name, which counts all layers of
+-- the process, but its place (set by the model), so that a model made again draws the same.
+function Layer:stream_name() return rawget(self, "_stream") or self.name end
+
+-- float64 inputs are computed in float32; integers stay until the layer casts them.
+local function autocast(self, x)
+  if words.is_plain(x) then
+    local copy = {}
+    for key, entry in pairs(x) do copy[key] = autocast(self, entry) end
+    return copy
+  end
+  if x.dtype == "float64" and self.dtype == "float32" and self.autocast ~= false then
+    local mask = core.is_tensor(x) and x.mask
+    x = x:astype "float32"
+    if mask then x.mask = mask end
+  end
+  return x
+end
+
+local function mask_of(x)
+  if core.is_tensor(x) then return x.mask end
+  if not words.is_plain(x) then return nil end
+  local masks, any = {}, false
+  for key, entry in pairs(x) do
+    masks[key] = core.is_tensor(entry) and entry.mask or false
+    any = any or masks[key]
+  end
+  return any and masks or nil
+end
+
+--- Makes the weights for inputs of this shape (or list of shapes), once.
+function Layer:ensure_built(input_shape)
+  if self.built then return end
+  rawset(self, "built", true)
+  local ok, message = pcall(function()
+    if self.build then core.suspend(self.build, self, input_shape) end
+  end)
+  if not ok then
+    rawset(self, "built", false)
+    rawset(self, "_weights", {})
+    error(message, 0)
+  end
+  rawset(self, "_built_for", input_shape)
+end
+
+--- Forgets the weights, so that the next call builds the layer anew.
+function Layer:unbuild()
+  rawset(self, "built", false)
+  rawset(self, "_weights", {})
+  for _, inner in ipairs(self:sublayers()) do inner:unbuild() end
+end
+
+local warned = {}
+
+-- What becomes of the mask: compute_mask decides, layers that support masking pass it on.
+local function give_mask(self, x, mask, results)
+  local out
+  if self.compute_mask then
+    out = self:compute_mask(x, mask)
+  elseif self.supports_masking then
+    out = mask
+  elseif mask and not self.takes_mask and not warned[self.__name or self.name] then
+    warned[self.__name or self.name] = true
+    core.warn(("layer '%s' does not support masking: the mask of its input is dropped"):format(self.name))
+  end
+  if words.is_plain(out) then
+    for i, result in ipairs(results) do
+      if out[i] and core.is_tensor(result) then result.mask = out[i] end
+    end
+  elseif out and core.is_tensor(results[1]) and results[1].mask == nil then
+    results[1].mask = out
+  end
+end
+
+local function run_call(self, x, training, mask)
+  self:ensure_built(shapes_of(x))
+  x = autocast(self, x)
+  if mask == nil then mask = mask_of(x) end
+  local results = table.pack(self:call(x, training, mask))
+  if results.n == 0 or results[1] == nil then
+    core.raise(("layer '%s': call returned nothing"):format(self.name))
+  end
+  if words.is_plain(results[1]) then
+    local leaves, spec = tree.flatten(results[1], nil, ("layer '%s': what call returned"):format(self.name))
+    results = leaves
+    results.n = #leaves
+    rawset(self, "_output_spec", spec)
+  end
+  if self._activity_regularizer and scope.current().losses then
+    local y = results[1]
+    self:add_loss(self._activity_regularizer(y) / y.shape[1])
+  end
+  give_mask(self, x, mask, results)
+  return table.unpack(results, 1, results.n)
+end
+
+--- Computes on concrete (traced or eager) tensors.
+function Layer:invoke(x, training, mask)
+  if training == nil then training = scope.current().training end
+  return scope.with({ enter = self.name, enter_stream = self:stream_name(), training = training or false },
+    run_call, self, x, training or false, mask)
+end
+
+local function operands(x)
+  if not words.is_plain(x) then return { x } end
+  if #x > 0 then return table.move(x, 1, #x, 1, {}) end
+  local list = {}
+  for _, key in ipairs(words.sorted_keys(x)) do list[#list + 1] = x[key] end
+  return list
+end
+
+-- Several values, or the structure that call gave.
+local function pack_outputs(self, ...)
+  local spec = rawget(self, "_output_spec")
+  if not spec then return ... end
+  return tree.pack(spec, { ... })
+end
+
+function Layer:__call(...)
+  local x, training, mask = read_call(self, ...)
+  if not symbol.any(x, mask) then return pack_outputs(self, self:invoke(x, training, mask)) end
+  scope.with({ enter = self.name, enter_stream = self:stream_name() }, self.ensure_built, self, shapes_of(x))
+  local outputs = table.pack(symbol.record(function(value, flag, value_mask)
+    return self:invoke(value, flag, value_mask)
+  end, { layer = self, name = self.name }, x, training, mask))
+  self._calls[#self._calls + 1] = { inputs = operands(x), outputs = outputs }
+  return pack_outputs(self, table.unpack(outputs, 1, outputs.n))
+end
+
+--- The default: what comes in goes out.
+function Layer:call(x) return x end
+
+return Layer

@@ -1,0 +1,16 @@
+--- Flatten: all axes but the batch as one.
+local core = require "cdl.core"
+local Layer = require "cdl.layer"
+
+local Flatten = Layer:extend "Flatten"
+Flatten.doc = "All axes but the batch as one: {batch, a, b} becomes {batch, a * b}; {batch} becomes {batch, 1}."
+Flatten.signature = {}
+
+function Flatten:call(x)
+  if x.ndim == 0 then core.raise(("layer '%s': Flatten wants a batch, got a scalar"):format(self.name)) end
+  local size = 1
+  for axis = 2, x.ndim do size = size * x.shape[axis] end
+  return x:reshape { x.shape[1], size }
+end
+
+return Flatten

@@ -1,0 +1,106 @@
+--- Weights in files: `model:save_weights(path)`, `model:load_weights(path)`. A `.npz` file holds one
+-- array per weight, named by the weight's path. Writing is atomic; a load that fails changes
+-- nothing.
+local core = require "cdl.core"
+local signature = require "cdl.signature"
+local words = require "cdl.words"
+
+local M = {}
+
+local FORMATS = "weights are kept in .npz files"
+
+local function check_suffix(what, path)
+  if path:sub(-4) ~= ".npz" then
+    core.raise(("%s: %q has no suffix that cdl knows; %s"):format(what, path, FORMATS))
+  end
+end
+
+local function need_weights(model, what)
+  local weights = model.weights
+  if #weights == 0 and not model.built then
+    core.raise(("%s: model '%s' has no weights yet; call model:build{-1, ...} or fit it first"):format(what, model.name))
+  end
+  return weights
+end
+
+local self_row = { "self", "any", required = true }
+local path_row = { "path", "string", required = true, doc = "file name ending in .npz" }
+
+local save_weights = signature.method("save_weights", { self_row, path_row },
+  "Writes all weights to a file, whole or not at all.", function(self, path)
+    check_suffix("save_weights", path)
+    local names, tensors, seen = {}, {}, {}
+    for i, variable in ipairs(need_weights(self, "save_weights")) do
+      local name = variable.path
+      if seen[name] then name = ("%s_%d"):format(name, seen[name]) end
+      seen[variable.path] = (seen[variable.path] or 0) + 1
+      names[i], tensors[i] = name, core.value(variable)
+    end
+    local ok, message = core.npz_save(path, names, tensors, false)
+    if not ok then core.raise("save_weights: " .. message) end
+  end)
+
+local function shape_text(x) return "{" .. table.concat(x.shape, ", ") .. "}" end
+
+-- Pairs of variables and arrays: by name when each weight's path is in the file, else by place.
+local function match(self, path, weights, arrays, order, by_name)
+  local all_named = true
+  for _, variable in ipairs(weights) do all_named = all_named and arrays[variable.path] ~= nil end
+  local pairs_list = {}
+  if all_named or by_name then
+    for _, variable in ipairs(weights) do
+      if arrays[variable.path] then pairs_list[#pairs_list + 1] = { variable, arrays[variable.path], variable.path } end
+    end
+    return pairs_list
+  end
+  if #order ~= #weights then
+    local missing = {}
+    for _, variable in ipairs(weights) do
+      if not arrays[variable.path] then missing[#missing + 1] = variable.path end
+    end
+    core.raise(("load_weights: %s holds %d arrays, model '%s' has %d weights (not in the file: %s); "
+      .. "by_name = true loads those that are there"):format(path, #order, self.name, #weights,
+      table.concat(missing, ", ", 1, math.min(#missing, 4))))
+  end
+  for i, variable in ipairs(weights) do pairs_list[i] = { variable, arrays[order[i]], order[i] } end
+  return pairs_list
+end
+
+local load_weights = signature.method("load_weights", { self_row, path_row,
+  { "skip_mismatch", "boolean", false, doc = "leave out weights whose shapes differ, with a warning" },
+  { "by_name", "boolean", false, doc = "load only the weights whose paths are in the file" },
+}, "Reads weights from a file: by their paths, or by their order when the names differ. A file that "
+  .. "does not fit raises and changes nothing.", function(self, path, skip_mismatch, by_name)
+  check_suffix("load_weights", path)
+  local weights = need_weights(self, "load_weights")
+  local arrays, order = core.npz_load(path)
+  if not arrays then core.raise("load_weights: " .. order) end
+  local fitting = {}
+  for _, pair in ipairs(match(self, path, weights, arrays, order, by_name)) do
+    local variable, array, name = pair[1], pair[2], pair[3]
+    if shape_text(variable) == shape_text(array) then
+      fitting[#fitting + 1] = pair
+    elseif skip_mismatch then
+      core.warn(("load_weights: '%s' in %s has shape %s, weight '%s' has %s; skipped"):format(name, path,
+        shape_text(array), variable.path, shape_text(variable)))
+    else
+      core.raise(("load_weights: '%s' in %s has shape %s, weight '%s' of model '%s' has %s; skip_mismatch = true "
+        .. "leaves it out"):format(name, path, shape_text(array), variable.path, self.name, shape_text(variable)))
+    end
+  end
+  for _, pair in ipairs(fitting) do core.assign(pair[1], pair[2]) end
+end)
+
+local save = signature.method("save", { self_row,
+  { "path", "string", required = true, doc = "file name" } },
+  "Whole models are not written yet: raises, naming save_weights.", function(self, path)
+    core.raise(("save: cannot write a whole model to %s; model:save_weights(\"name.npz\") keeps its weights"):format(
+      words.literal(path)))
+  end)
+
+--- Gives models these methods.
+function M.install(Model)
+  Model.save_weights, Model.load_weights, Model.save = save_weights, load_weights, save
+end
+
+return M

@@ -1,0 +1,199 @@
+/* Every op of the table, planned and eager. */
+#include "support.h"
+
+typedef struct Case {
+    OpId op;
+    Attrs attrs;
+    int n_in;
+    Type in[9];
+} Case;
+
+/* clang-format off: the cases are a table. */
+#define F DTYPE_FLOAT32
+#define D DTYPE_FLOAT64
+#define I DTYPE_INT64
+#define B DTYPE_BOOL
+#define U DTYPE_UINT8
+#define T0(dtype)                                                                        \
+    {                                                                                    \
+        dtype, {                                                                         \
+            0, { 0 }                                                                     \
+        }                                                                                \
+    }
+#define T1(dtype, a)                                                                     \
+    {                                                                                    \
+        dtype, {                                                                         \
+            1, { a }                                                                     \
+        }                                                                                \
+    }
+#define T2(dtype, a, b)                                                                  \
+    {                                                                                    \
+        dtype, {                                                                         \
+            2, { a, b }                                                                  \
+        }                                                                                \
+    }
+#define T3(dtype, a, b, c)                                                               \
+    {                                                                                    \
+        dtype, {                                                                         \
+            3, { a, b, c }                                                               \
+        }                                                                                \
+    }
+#define UNARY(name)                                                                      \
+    {                                                                                    \
+        OP_##name, {{0}, {0}}, 1, { T2(F, 70, 300) }                                     \
+    }
+#define BINARY(name)                                                                     \
+    {                                                                                    \
+        OP_##name, {{0}, {0}}, 2, { T2(F, 70, 300), T1(F, 300) }                         \
+    }
+#define REDUCE(name)                                                                     \
+    {                                                                                    \
+        OP_##name, {{1, 1}, {0}}, 1, { T2(F, 70, 300) }                                  \
+    }
+#define UPDATE(...)                                                                      \
+    { __VA_ARGS__ }
+
+static const Case cases[] = {
+    UNARY(neg),
+    UNARY(abs),
+    UNARY(sign),
+    UNARY(square),
+    UNARY(relu),
+    UNARY(floor),
+    UNARY(ceil),
+    UNARY(round),
+    UNARY(exp),
+    UNARY(expm1),
+    UNARY(log),
+    UNARY(log1p),
+    UNARY(sqrt),
+    UNARY(rsqrt),
+    UNARY(reciprocal),
+    UNARY(sin),
+    UNARY(cos),
+    UNARY(tanh),
+    UNARY(sigmoid),
+    UNARY(erf),
+    UNARY(gelu),
+    UNARY(softplus),
+    UNARY(isfinite),
+    UNARY(stop_gradient),
+    {OP_not_, {{0}, {0}}, 1, {T1(B, 50)}},
+    {OP_cast, {{DTYPE_INT32}, {0}}, 1, {T2(F, 9, 7)}},
+    {OP_cast, {{DTYPE_FLOAT32}, {0}}, 1, {T2(U, 90, 700)}},
+    {OP_clip, {{0}, {-0.5, 0.5}}, 1, {T2(F, 70, 300)}},
+    BINARY(add),
+    BINARY(sub),
+    BINARY(mul),
+    BINARY(div),
+    BINARY(pow),
+    BINARY(floordiv),
+    BINARY(mod),
+    BINARY(maximum),
+    BINARY(minimum),
+    BINARY(eq),
+    BINARY(ne),
+    BINARY(lt),
+    BINARY(le),
+    BINARY(gt),
+    BINARY(ge),
+    {OP_add, {{0}, {0}}, 2, {T2(I, 5, 1), T2(I, 1, 6)}},
+    {OP_mul, {{0}, {0}}, 2, {T2(D, 70, 1), T2(D, 70, 300)}},
+    {OP_and_, {{0}, {0}}, 2, {T1(B, 50), T1(B, 50)}},
+    {OP_or_, {{0}, {0}}, 2, {T1(B, 50), T1(B, 1)}},
+    {OP_where, {{0}, {0}}, 3, {T2(B, 70, 300), T2(F, 70, 300), T0(F)}},
+    REDUCE(sum),
+    REDUCE(mean),
+    REDUCE(prod),
+    REDUCE(max),
+    REDUCE(min),
+    REDUCE(logsumexp),
+    {OP_sum, {{3}, {0}}, 1, {T2(F, 300, 200)}},
+    {OP_sum, {{2}, {0}}, 1, {T3(D, 3, 40, 50)}},
+    {OP_all, {{2}, {0}}, 1, {T2(B, 40, 30)}},
+    {OP_any, {{3}, {0}}, 1, {T2(B, 40, 30)}},
+    {OP_argmax, {{1, 1}, {0}}, 1, {T2(F, 40, 30)}},
+    {OP_argmin, {{0}, {0}}, 1, {T2(F, 40, 30)}},
+    {OP_cumsum, {{1}, {0}}, 1, {T2(F, 40, 30)}},
+    {OP_sort, {{1}, {0}}, 1, {T2(F, 40, 30)}},
+    {OP_reshape, {{2, 600, 35}, {0}}, 1, {T2(F, 70, 300)}},
+    {OP_permute, {{1, 0}, {0}}, 1, {T2(F, 70, 300)}},
+    {OP_broadcast_to, {{2, 70, 300}, {0}}, 1, {T1(F, 300)}},
+    {OP_slice, {{1, 8, 0, 0, 0, 0, 3, 4, 0, 0, 0, 0, 2, -2}, {0}}, 1, {T2(F, 7, 9)}},
+    {OP_unslice, {{1, 8, 0, 0, 0, 0, 7, 9, 0, 0, 0, 0, 2, -2}, {0}}, 1, {T2(F, 3, 4)}},
+    {OP_pad, {{1, 2, 0, 3}, {0.5}}, 1, {T2(F, 7, 9)}},
+    {OP_concat, {{1}, {0}}, 3, {T2(F, 7, 9), T2(F, 7, 1), T2(F, 7, 4)}},
+    {OP_gather, {{0}, {0}}, 2, {T2(F, 4, 90), T1(I, 30)}},
+    {OP_scatter, {{0, 5}, {0}}, 2, {T2(F, 30, 9), T1(I, 30)}},
+    {OP_take_along, {{1}, {0}}, 2, {T2(F, 30, 5), T2(I, 30, 2)}},
+    {OP_put_along, {{1, 5}, {0}}, 2, {T2(F, 30, 2), T2(I, 30, 2)}},
+    {OP_one_hot, {{6}, {0}}, 1, {T1(I, 30)}},
+    {OP_matmul, {{0}, {0}}, 2, {T2(F, 65, 40), T2(F, 40, 130)}},
+    {OP_matmul, {{1}, {0}}, 2, {T3(D, 3, 20, 17), T2(D, 20, 31)}},
+    {OP_dense, {{1}, {0}}, 3, {T2(F, 65, 40), T2(F, 40, 130), T1(F, 130)}},
+    UNARY(softmax),
+    UNARY(log_softmax),
+    {OP_sparse_softmax_crossentropy, {{0}, {0}}, 2, {T2(F, 65, 10), T1(I, 65)}},
+    {OP_softmax_crossentropy, {{1}, {0}}, 2, {T2(F, 65, 10), T2(F, 65, 10)}},
+    {OP_random_uniform, {{3, F, 2, 50, 60}, {-1, 1}}, 1, {T1(I, 2)}},
+    {OP_random_normal, {{3, F, 2, 50, 60}, {0, 1, 1}}, 1, {T1(I, 2)}},
+    {OP_random_int, {{3, I, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 9}, {0}}, 1, {T1(I, 2)}},
+    {OP_random_bernoulli, {{3, F, 2, 50, 60}, {0.3}}, 1, {T1(I, 2)}},
+    {OP_random_permutation, {{3, I, 1, 100}, {0}}, 1, {T1(I, 2)}},
+    {OP_dropout, {{3, 0, 2, 50, 60}, {0.3}}, 2, {T2(F, 50, 60), T1(I, 2)}},
+    UPDATE(OP_sgd_update, {{0}, {0}}, 3, {T2(F, 90, 110), T2(F, 90, 110), T0(F)}),
+    UPDATE(OP_momentum_update, {{1}, {0}}, 5,
+           {T2(F, 90, 110), T2(F, 90, 110), T2(F, 90, 110), T0(F), T0(F)}),
+    UPDATE(
+        OP_rmsprop_update, {{1, 0}, {0}}, 9,
+        {T1(F, 90), T1(F, 90), T1(F, 90), T0(F), T1(F, 90), T0(F), T0(F), T0(F), T0(F)}),
+    UPDATE(
+        OP_adam_update, {{0}, {0}}, 9,
+        {T1(F, 90), T1(F, 90), T1(F, 90), T1(F, 90), T0(F), T0(F), T0(F), T0(F), T0(I)}),
+};
+
+/* clang-format on */
+
+/* An op between two others, so that its operands lie in scratch and its result is read.
+ */
+static void compare(const Case *c) {
+    Graph *g = graph_new();
+    Tensor ports[9];
+    NodeId in[9], out[OP_MAX_OUT + 1];
+    for (int k = 0; k < c->n_in; k++) {
+        ports[k] = random_tensor(c->in[k].dtype, c->in[k].shape);
+        in[k] = graph_input(g, k, c->in[k]);
+        if (c->in[k].dtype == F) in[k] = graph_op1(g, OP_neg, in[k]);
+    }
+    NodeId node = graph_op(g, c->op, &c->attrs, c->n_in, in);
+    int n_out = op_table[c->op].n_out;
+    for (int k = 0; k < n_out; k++) out[k] = node + k;
+    out[n_out] = graph_op2(g, OP_add, node, node);
+    if (g->err.set) fprintf(stderr, "%s: %s\n", op_name(c->op), g->err.text);
+    CHECK(!g->err.set && plan_agrees(g, c->n_in, ports, n_out + 1, out));
+    CHECK(!g->err.set && plan_agrees(g, c->n_in, ports, 1, &out[n_out]));
+    release_all(c->n_in, ports);
+    graph_free(g);
+}
+
+static void planned_equals_eager(void) {
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) compare(&cases[k]);
+}
+
+static void planned_equals_eager_with_poison(void) {
+    plan_set_poison(true);
+    planned_equals_eager();
+    plan_set_poison(false);
+}
+
+static void every_row_has_a_case(void) {
+    for (int op = 0; op < OP_COUNT; op++) {
+        bool found = false;
+        for (size_t k = 0; k < sizeof cases / sizeof *cases; k++)
+            found = found || (int)cases[k].op == op;
+        if (!found) fprintf(stderr, "no case for %s\n", op_name((OpId)op));
+        CHECK(found);
+    }
+}
+
+TEST_MAIN(planned_equals_eager, planned_equals_eager_with_poison, every_row_has_a_case)
