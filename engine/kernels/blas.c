@@ -14,18 +14,18 @@
 static const char CORE_VARIABLE[] = "OPENBLAS_CORETYPE";
 static const char THREADS_VARIABLE[] = "OPENBLAS_NUM_THREADS";
 
-/* The x86-64 kernels of OpenBLAS by the vectors that they use. A name that is not here is a
- * newer one, and the library's choice is trusted. */
+/* The x86-64 kernels of OpenBLAS by the vectors that they use. A name that is not here is
+ * a newer one, and the library's choice is trusted. */
 static const struct {
     const char *core;
     int rank; /* 0 SSE3 and older, 1 SSE4, 2 AVX, 3 AVX2, 4 AVX-512 */
 } cores[] = {
-    {"skylakex", 4},   {"cooperlake", 4}, {"sapphirerapids", 4}, {"haswell", 3},
-    {"zen", 3},        {"excavator", 3},  {"sandybridge", 2},    {"bulldozer", 2},
-    {"piledriver", 2}, {"steamroller", 2}, {"nehalem", 1},       {"dunnington", 1},
-    {"penryn", 1},     {"atom", 1},       {"barcelona", 1},      {"bobcat", 1},
-    {"core2", 0},      {"prescott", 0},   {"katmai", 0},         {"coppermine", 0},
-    {"northwood", 0},  {"banias", 0},     {"opteron", 0},        {"opteron_sse3", 0},
+    {"skylakex", 4},   {"cooperlake", 4},  {"sapphirerapids", 4}, {"haswell", 3},
+    {"zen", 3},        {"excavator", 3},   {"sandybridge", 2},    {"bulldozer", 2},
+    {"piledriver", 2}, {"steamroller", 2}, {"nehalem", 1},        {"dunnington", 1},
+    {"penryn", 1},     {"atom", 1},        {"barcelona", 1},      {"bobcat", 1},
+    {"core2", 0},      {"prescott", 0},    {"katmai", 0},         {"coppermine", 0},
+    {"northwood", 0},  {"banias", 0},      {"opteron", 0},        {"opteron_sse3", 0},
     {"athlon", 0},     {"nano", 0},
 };
 
@@ -64,12 +64,11 @@ static void read_core(void *library, Blas *blas) {
     if (core) snprintf(blas->core, sizeof blas->core, "%s", core());
 }
 
-/* "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ..." gives the first two words. */
+/* The library describes itself as "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ...". */
 static void read_version(void *library, Blas *blas) {
     char *(*config)(void) = (char *(*)(void))dlsym(library, "openblas_get_config");
-    snprintf(blas->version, sizeof blas->version, "%s", config ? config() : "BLAS");
-    char *space = strchr(blas->version, ' ');
-    if (space && (space = strchr(space + 1, ' '))) *space = '\0';
+    if (!config || sscanf(config(), "OpenBLAS %31s", blas->version) != 1)
+        snprintf(blas->version, sizeof blas->version, "of unknown version");
     struct link_map *map = NULL;
     if (!dlinfo(library, RTLD_DI_LINKMAP, &map) && map)
         snprintf(blas->path, sizeof blas->path, "%s", map->l_name);
@@ -79,7 +78,8 @@ static void read_version(void *library, Blas *blas) {
  * exports its own initialisation, which must be repeated before its first product. */
 static void choose_core(void *library, Blas *blas) {
     const char *best = best_core();
-    if (getenv(CORE_VARIABLE) || !best || core_rank(blas->core) >= core_rank(best)) return;
+    if (getenv(CORE_VARIABLE) || !best || core_rank(blas->core) >= core_rank(best))
+        return;
     void (*quit)(void) = (void (*)(void))dlsym(library, "gotoblas_dynamic_quit");
     void (*init)(void) = (void (*)(void))dlsym(library, "gotoblas_dynamic_init");
     if (!quit || !init) return;
@@ -90,15 +90,18 @@ static void choose_core(void *library, Blas *blas) {
     read_core(library, blas);
 }
 
-/* With more than one thread the library starts spinning workers while it is being loaded. */
+/* With more than one thread the library starts spinning workers while it is being loaded.
+ */
 static void *open_with_one_thread(void) {
     const char *threads = getenv(THREADS_VARIABLE);
     char *kept = threads ? strdup(threads) : NULL;
     if (threads && !kept) return NULL;
     setenv(THREADS_VARIABLE, "1", 1);
     void *library = open_library();
-    if (kept) setenv(THREADS_VARIABLE, kept, 1);
-    else unsetenv(THREADS_VARIABLE);
+    if (kept)
+        setenv(THREADS_VARIABLE, kept, 1);
+    else
+        unsetenv(THREADS_VARIABLE);
     free(kept);
     return library;
 }
@@ -131,9 +134,12 @@ const Blas *blas_get(void) {
 
 char *blas_description(char *text, size_t bytes) {
     const Blas *blas = blas_get();
-    if (!blas) snprintf(text, bytes, "none");
-    else if (!*blas->core) snprintf(text, bytes, "%s (%s)", blas->version, blas->path);
+    if (!blas)
+        snprintf(text, bytes, "none");
+    else if (!*blas->core)
+        snprintf(text, bytes, "%s (%s)", blas->version, blas->path);
     else
-        snprintf(text, bytes, "%s, %s kernels (%s)", blas->version, blas->core, blas->path);
+        snprintf(text, bytes, "%s, %s kernels (%s)", blas->version, blas->core,
+                 blas->path);
     return text;
 }

@@ -83,8 +83,7 @@ static Step *step_add(Plan *plan, OpId op, const Kernel *kernel, const Attrs *at
                    .where = "",
                    .path = "",
                    .slot = plan->n_slots,
-                   .scratch = NO_BLOCK,
-                   .fault = NO_FAULT};
+                   .scratch = NO_BLOCK};
     Operand *operands = &plan->slots[plan->n_slots];
     call_init(&step->call, kernel, attrs, n_in, in, operands, n_out, out,
               operands + n_in);
@@ -121,10 +120,8 @@ static void node_add(Builder *b, NodeId id) {
     step->path = text_keep(b, node->path);
     if (!draft_can_fail(b->draft, id)) return;
     plan->fault_step[plan->n_faults] = plan->n_steps - 1;
-    Fault *fault = &plan->faults[plan->n_faults];
-    pthread_mutex_init(&fault->lock, NULL);
-    step->fault = plan->n_faults++;
-    step->call.fault = fault;
+    step->call.fault = &plan->faults[plan->n_faults++];
+    pthread_mutex_init(&step->call.fault->lock, NULL);
 }
 
 /* ---- what is copied before all else ---- */

@@ -19,7 +19,7 @@
 #include "kernels/fault.h"
 #include "plan/plan.h"
 
-enum { NO_BLOCK = -1, NO_STEP = -1, NO_FAULT = -1 };
+enum { NO_BLOCK = -1, NO_STEP = -1 };
 
 typedef enum Place {
     PLACE_SCRATCH,
@@ -33,8 +33,7 @@ typedef struct Block {
     Place place;
     int32_t number; /* of the variable, constant or port */
     int32_t into;   /* the block whose memory this one uses; itself when it has its own */
-    int32_t first,
-        last; /* the steps that write it first and use it last; NO_STEP: none */
+    int32_t first, last;  /* the steps that write it first, use it last; or NO_STEP */
     size_t bytes, offset; /* offset: scratch and own */
 } Block;
 
@@ -46,7 +45,6 @@ typedef struct Step {
     Call call;
     int32_t slot;    /* its first input; the outputs follow the inputs */
     int32_t scratch; /* block of the kernel's scratch, or NO_BLOCK */
-    int32_t fault;   /* index of its Fault, or NO_FAULT */
     bool commit;     /* copies a new value to its variable, at the end of the run */
     double cost;     /* nanoseconds on one thread */
 } Step;
@@ -178,10 +176,8 @@ bool plan_schedule(Plan *plan, Err *err);
 /* ---- scratch.c: the process's arena ---- */
 bool scratch_reserve(size_t bytes, Err *err);
 char *scratch_base(void);
-size_t scratch_bytes(void);
 uint64_t scratch_generation(void); /* changes when the arena moves; never 0 */
 
-bool plan_poisons(void); /* run.c: is plan_set_poison on? */
 bool plan_no_memory(Err *err);
 
 #endif

@@ -1,9 +1,9 @@
 /* When blocks are alive, which may take over another's memory, and where they lie in
  * scratch. */
-#include "base/mem.h"
-#include "plan/internal.h"
 #include <stdlib.h>
 #include <string.h>
+#include "base/mem.h"
+#include "plan/internal.h"
 
 /* Blocks of up to so many bytes keep a place of their own: sharing would save nothing,
  * and each reuse by unrelated steps may cost a barrier. */

@@ -19,7 +19,6 @@ static bool poison;
 #endif
 
 void plan_set_poison(bool on) { poison = on; }
-bool plan_poisons(void) { return poison; }
 
 /* ---- addresses ---- */
 

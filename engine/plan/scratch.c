@@ -10,7 +10,6 @@ static struct {
 } scratch = {NULL, 0, 1};
 
 char *scratch_base(void) { return scratch.base; }
-size_t scratch_bytes(void) { return scratch.bytes; }
 uint64_t scratch_generation(void) { return scratch.generation; }
 
 void plan_release_scratch(void) {

@@ -223,6 +223,9 @@ static const char *edit_line(Editor *editor, int *length) {
     sigaddset(&held, SIGTERM);
     sigprocmask(SIG_BLOCK, &held, &editor->waiting);
     el_resize(editor->edit); /* the window may have changed since the last line */
+    /* libedit takes the terminal over only after it has shown the prompt, and what is
+     * typed in between would be lost (Ctrl-D) or shown twice. */
+    el_set(editor->edit, EL_PREP_TERM, 1);
     const char *line = el_gets(editor->edit, length);
     sigprocmask(SIG_SETMASK, &editor->waiting, NULL);
     return line;

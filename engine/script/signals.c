@@ -61,7 +61,8 @@ static int call_tracked(lua_State *L, lua_State *coroutine) {
     state = coroutine;
     int failed = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
     state = caller;
-    if (signals_pending()) hook_lua(); /* it came when the coroutine was about to end */
+    /* Unless its error goes on to the caller anyway, a signal must not end with it. */
+    if (!failed && signals_pending()) hook_lua();
     return failed ? lua_error(L) : lua_gettop(L);
 }
 

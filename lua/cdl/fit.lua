@@ -224,6 +224,7 @@ function M.fit(...)
     model._fitting, model.callbacks = nil, nil
   end })
   execute(run)
+  if model.optimizer then model.optimizer:finalize() end -- averaged weights take their place
   return history
 end
 

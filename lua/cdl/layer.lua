@@ -16,7 +16,7 @@ local words = require "cdl.words"
 
 local Layer = class "Layer"
 
---- Arguments that every layer takes besides its own.
+--- Arguments that every layer with a signature takes besides its own rows.
 Layer.base_arguments = {
   { "name", "string", doc = "unique in a model; from the class's name if left out" },
   { "trainable", "boolean", true, doc = "whether training changes its weights" },
@@ -43,47 +43,31 @@ end
 --- Starts automatic names anew.
 function Layer.reset_names() names = {} end
 
--- The class's own rows with the base arguments behind them, made once per class.
-local function full_signature(cls)
-  local rows = cls.signature
-  if not rows then return nil end
-  if signature.is_signature(rows) then return rows end
-  local all, own = {}, {}
-  for i, row in ipairs(rows) do all[i], own[row[1]] = row, true end
-  for _, row in ipairs(Layer.base_arguments) do
-    if not own[row[1]] then all[#all + 1] = row end
+--- An instance of a class of layers with what every layer has; init is not called. args holds the
+-- base arguments, and is kept.
+function Layer.make(cls, args)
+  local layer = setmetatable({}, cls)
+  local base = type(args) == "table" and args or {}
+  local named = type(base.name) == "string"
+  local fields = {
+    _attributes = {}, _weights = {}, _calls = {}, _trainable = base.trainable ~= false, built = false,
+    where = core.where(), named = named, name = named and base.name or automatic_name(cls.__name),
+    dtype = base.dtype or "float32", args = args,
+    _activity_regularizer = regularizers.get(base.activity_regularizer),
+  }
+  for key, value in pairs(fields) do rawset(layer, key, value) end
+  if base.input_shape then
+    rawset(layer, "batch_input_shape", table.move(base.input_shape, 1, #base.input_shape, 2, { -1 }))
   end
-  local sig = signature.new(cls.__name, all, { doc = cls.doc })
-  rawset(cls, "signature", sig)
-  return sig
+  return layer
 end
 
+-- With a signature the arguments are read by it; else the table is passed on as it is.
 function Layer:new(...)
-  local layer = setmetatable({}, self)
-  local sig = full_signature(self)
-  local args
-  if sig then
-    args = sig:read(...)
-  else
-    args = (...)
-    if args == nil then args = {} end
-  end
-  local base = type(args) == "table" and args or {}
-  rawset(layer, "_attributes", {})
-  rawset(layer, "_weights", {})
-  rawset(layer, "_calls", {})
-  rawset(layer, "_trainable", base.trainable ~= false)
-  rawset(layer, "where", core.where())
-  rawset(layer, "built", false)
-  rawset(layer, "named", type(base.name) == "string")
-  rawset(layer, "name", layer.named and base.name or automatic_name(self.__name))
-  rawset(layer, "dtype", base.dtype or "float32")
-  rawset(layer, "args", args)
-  if base.input_shape then
-    local shape = table.move(base.input_shape, 1, #base.input_shape, 2, { -1 })
-    rawset(layer, "batch_input_shape", shape)
-  end
-  rawset(layer, "_activity_regularizer", regularizers.get(base.activity_regularizer))
+  local sig = signature.of(self)
+  local args = (...)
+  if sig then args = sig:read(...) elseif args == nil then args = {} end
+  local layer = Layer.make(self, args)
   if layer.init then layer:init(args, select(2, ...)) end
   return layer
 end
@@ -319,7 +303,9 @@ end
 
 --- The stream name of the layer in its model: not its automatic name, which counts all layers of
 -- the process, but its place (set by the model), so that a model made again draws the same.
-function Layer:stream_name() return rawget(self, "_stream") or self.name end
+function Layer:stream_name()
+  return rawget(self, "_stream") or (self.named and self.name) or Layer.snake_case(self.__name)
+end
 
 -- float64 inputs are computed in float32; integers stay until the layer casts them.
 local function autocast(self, x)

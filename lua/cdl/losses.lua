@@ -6,6 +6,7 @@
 local Configured = require "cdl.configured"
 local class = require "cdl.class"
 local core = require "cdl.core"
+local ops = require "cdl.ops"
 local reduction = require "cdl.losses.reduction"
 local registry = require "cdl.registry"
 local signature = require "cdl.signature"
@@ -22,8 +23,8 @@ M.Loss = Loss
 
 Loss.doc = "Base class of losses: a subclass defines call(self, y_true, y_pred)."
 Loss.base_arguments = {
-  { "reduction", REDUCTIONS, "sum_over_batch_size", null = true, doc = "how values become one number: the mean over all elements, their sum, "
-    .. "the mean by weights, or \"none\"" },
+  { "reduction", REDUCTIONS, "sum_over_batch_size", null = true,
+    doc = "how values become one number: the mean over all elements, their sum, the mean by weights; or \"none\"" },
   { "name", "string", doc = "for messages; from the class if left out" },
   { "dtype", "dtype", "float32", doc = "what labels and predictions are cast to" },
 }
@@ -64,7 +65,7 @@ local function evaluate(loss, y_true, y_pred, sample_weight)
     core.raise(("loss '%s' must return a tensor, got %s"):format(loss.name, words.describe(values)))
   end
   if own_mask then
-    mask = mask and reduction.both(reduction.align(mask, values, "the mask"), own_mask) or own_mask
+    mask = mask and ops.logical_and(reduction.align(mask, values, "the mask"), own_mask) or own_mask
   end
   if words.is_plain(sample_weight) then sample_weight = core.tensor(sample_weight) end
   return reduction.reduce(values, sample_weight, mask, loss.reduction, dtype)
@@ -171,10 +172,7 @@ function M.get(identifier, y_true, y_pred)
   return by_function[loss]
 end
 
---- The class of one of these functions, or that a name stands for; nil when there is none.
-function M.class_of(identifier)
-  if type(identifier) == "string" then return all.entries[identifier] end
-  return class_of_function[identifier]
-end
+--- The class of one of these functions; nil for any other.
+function M.class_of(f) return class_of_function[f] end
 
 return M

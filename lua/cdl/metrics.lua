@@ -1,10 +1,15 @@
 --- Metrics (`cdl.metrics`): what is shown and logged while a model trains and is evaluated.
 local Metric = require "cdl.metrics.metric"
+local auc = require "cdl.metrics.auc"
 local class = require "cdl.class"
+local confusion = require "cdl.metrics.confusion"
 local core = require "cdl.core"
+local iou = require "cdl.metrics.iou"
 local losses = require "cdl.losses"
 local mean = require "cdl.metrics.mean"
+local reduction = require "cdl.losses.reduction"
 local registry = require "cdl.registry"
+local scores = require "cdl.metrics.scores"
 local signature = require "cdl.signature"
 
 local M = {}
@@ -68,29 +73,43 @@ local function without_reduction(rows)
   return own
 end
 
-local function loss_values(loss_class)
-  return function(t, p, args)
-    local values, mask = loss_class.values(t, p, args)
-    return values, mask
-  end
-end
-
 for _, row in ipairs(LOSSES) do
   local loss_class = losses[row[1]]
   local name = loss_class.default_name
   define { class = row[1], name = name, aliases = table.move(row, 2, #row, 1, {}),
     rows = without_reduction(loss_class.signature), doc = "Mean over samples: " .. loss_class.doc,
-    fn = losses[name], values = loss_values(loss_class), direction = "min" }
+    fn = losses[name], values = loss_class.values, direction = "min" }
 end
 
 define { class = "LogCoshError", name = "log_cosh", default_name = "logcosh", aliases = { "logcosh" },
   doc = "Mean over samples: " .. losses.LogCosh.doc, fn = losses.log_cosh,
-  values = loss_values(losses.LogCosh), direction = "min" }
+  values = losses.LogCosh.values, direction = "min" }
 
 define { class = "CosineSimilarity", name = "cosine_similarity",
   rows = { { "axis", "axis", -1, doc = "the axis of the vectors" } },
   doc = "Mean over samples of the cosine of the angle between y_true and y_pred.",
   values = function(t, p, args) return -losses.CosineSimilarity.values(t, p, args) end }
+
+for _, name in ipairs { "PearsonCorrelation", "ConcordanceCorrelation" } do
+  local coefficient = name == "PearsonCorrelation" and scores.pearson or scores.concordance
+  define { class = name, name = registry.snake_case(name),
+    rows = { { "axis", "axis", -1, doc = "the axis along which labels and predictions are compared" } },
+    doc = name == "PearsonCorrelation" and "Mean over samples of Pearson's correlation of y_true and y_pred."
+      or "Mean over samples of Lin's concordance correlation of y_true and y_pred.",
+    values = function(t, p, args)
+      return coefficient(reduction.cast(t, "float32"), reduction.cast(p, "float32"), args.axis)
+    end }
+end
+
+-- ---- metrics with more state than a mean ----
+
+for _, cls in ipairs {
+  scores.RootMeanSquaredError, scores.FBetaScore, scores.F1Score, scores.R2Score,
+  confusion.TruePositives, confusion.TrueNegatives, confusion.FalsePositives, confusion.FalseNegatives,
+  confusion.Precision, confusion.Recall, auc.AUC,
+  auc.SensitivityAtSpecificity, auc.SpecificityAtSensitivity, auc.PrecisionAtRecall, auc.RecallAtPrecision,
+  iou.IoU, iou.MeanIoU, iou.BinaryIoU, iou.OneHotIoU, iou.OneHotMeanIoU,
+} do add(cls, cls.default_name) end
 
 -- ---- finding a metric ----
 
@@ -101,9 +120,8 @@ function M.check_name(name)
   if not BY_SHAPES[name:lower()] then all:find(name) end
 end
 
---- The metric that is meant by a name, a metric, its class or a function, and its key in the logs.
--- y_true and y_pred (tensors, or tables with their shape) tell which one "accuracy" is.
-function M.get(identifier, y_true, y_pred)
+-- A class or object for a name, and the name as it was typed.
+local function resolve(identifier, y_true, y_pred)
   local typed = type(identifier) == "string" and identifier or nil
   local by_shapes = typed and BY_SHAPES[typed:lower()]
   if by_shapes then
@@ -111,20 +129,33 @@ function M.get(identifier, y_true, y_pred)
       core.raise(("which metric '%s' is depends on the shapes of y_true and y_pred"):format(typed))
     end
     identifier = losses.kind_by_shapes(y_true, y_pred) .. "_" .. by_shapes
-  elseif class_of_function[identifier] then
-    identifier = class_of_function[identifier]
   end
-  local cls = type(identifier) == "string" and all:find(identifier)
-  if cls then
-    local metric = cls { name = typed }
-    return metric, typed
+  if typed then return all:find(identifier), typed end
+  return class_of_function[identifier] or identifier
+end
+
+-- A metric of a function that is not one of ours.
+local function wrap(f)
+  local sig = signature.of(f)
+  local metric = mean.MeanMetricWrapper { f, name = sig and sig.name or "metric" }
+  if losses.class_of(f) then metric.direction = "min" end
+  return metric
+end
+
+--- The metric that is meant by a name, a metric, its class or a function, and its key in the logs.
+-- y_true and y_pred (tensors, or tables with their shape) tell which one "accuracy" is.
+function M.get(identifier, y_true, y_pred)
+  local found, typed = resolve(identifier, y_true, y_pred)
+  local metric
+  if typed then
+    metric = found { name = typed }
+  else
+    metric = all:get(found)
+    if metric == nil then core.raise "metric must be a name, an object or a function, got nil" end
+    if not class.is(metric, Metric) then metric = wrap(metric) end
   end
-  local metric = all:get(identifier)
-  if metric ~= nil and not class.is(metric, Metric) then
-    local sig = signature.of(metric)
-    metric = mean.MeanMetricWrapper { metric, name = sig and sig.name or "metric" }
-  end
-  if metric == nil then core.raise "metric must be a name, an object or a function, got nil" end
+  -- Some metrics have a state for each column of the predictions.
+  if metric.build and y_true and y_pred then metric:build(y_true.shape, y_pred.shape) end
   return metric, metric.name
 end
 

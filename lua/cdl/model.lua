@@ -34,7 +34,7 @@ signature.register(Model, functional_signature)
 function Model:new(...)
   if self ~= Model then return Layer.new(self, ...) end
   local args = functional_signature:read(...)
-  local model = Layer.new(self, { name = args.name, trainable = args.trainable })
+  local model = Layer.make(self, { name = args.name, trainable = args.trainable })
   model:set_graph(args.inputs, args.outputs)
   if args.trainable == false then model.trainable = false end
   return model

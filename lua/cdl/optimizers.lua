@@ -9,10 +9,14 @@ local M = { Optimizer = Optimizer }
 
 local all = registry.new("optimizer", Optimizer)
 
-for _, name in ipairs { "sgd", "rmsprop", "adam", "adamw" } do
+for _, name in ipairs { "sgd", "rmsprop", "adam", "adamw", "adamax", "nadam", "adagrad", "adadelta", "ftrl", "lion",
+  "lamb", "adafactor" } do
   local cls = require("cdl.optimizers." .. name)
   M[class.name_of(cls)] = all:add(cls)
 end
+
+-- Keras spells the schedules like this, too.
+M.schedules = require "cdl.schedules"
 
 --- True for an optimizer.
 function M.is_optimizer(x) return class.is(x, Optimizer) end

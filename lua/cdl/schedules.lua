@@ -153,7 +153,8 @@ define("CosineDecayRestarts", "Half cosine waves, each t_mul times longer and m_
       wave = ops.floor(part)
       part = part - wave
     else
-      wave = ops.floor(ops.log(1 - part * (1 - t)) / math.log(t))
+      -- The logarithm is rounded: where it should be whole, it must not fall below.
+      wave = ops.floor(ops.log(1 - part * (1 - t)) / math.log(t) + 1e-6)
       local length = ops.pow(t, wave)
       part = (part - (1 - length) / (1 - t)) / length
     end

@@ -22,7 +22,7 @@ signature.register(Sequential, own_signature)
 
 function Sequential:new(...)
   local args = own_signature:read(...)
-  local model = Layer.new(self, { name = args.name, trainable = args.trainable })
+  local model = Layer.make(self, { name = args.name, trainable = args.trainable })
   rawset(model, "_layers", {})
   for _, layer in ipairs(args.layers) do model:append(layer) end
   if args.trainable == false then model.trainable = false end

@@ -450,7 +450,7 @@ describe("an error in a hook", function()
 
   local function fit_with(model, callback)
     return problem_of(model.fit, model, x, y, quiet { batch_size = 2, validation_data = { x, y },
-      callbacks = { {}, callback } })
+      callbacks = { { name = "idle" }, callback } })
   end
 
   for _, name in ipairs { "train_begin", "epoch_begin", "train_batch_begin", "train_batch_end", "test_begin",

@@ -1,5 +1,6 @@
-/* activation(x w + b): a matrix product whose epilogue adds the bias and applies relu while
- * the sums are still in registers; tanh and sigmoid pass over the part's block in the cache. */
+/* activation(x w + b): a matrix product whose epilogue adds the bias and applies relu
+ * while the sums are still in registers; tanh and sigmoid pass over the part's block in
+ * the cache. */
 #include "kernels/isa/gemm.h"
 #include "kernels/isa/vmath.h"
 
@@ -37,7 +38,8 @@ static int64_t parts(const Call *call) {
 static double cost(const Call *call) {
     Gemm g = product(call);
     double each = call->attrs.i[0] >= TANH ? (g.dtype == DTYPE_FLOAT32 ? 0.7 : 10) : 0;
-    return gemm_cost(g.rows, g.columns, g.depth, g.dtype) + each * (double)call->out[0].size;
+    return gemm_cost(g.rows, g.columns, g.depth, g.dtype) +
+           each * (double)call->out[0].size;
 }
 
 static void activate_float(float *restrict y, int64_t n, int64_t activation) {

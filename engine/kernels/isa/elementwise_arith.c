@@ -95,4 +95,4 @@ DIVISION_KERNEL(mod, 8.0)
 
 BINARY_ROW(pow, float, powf(a, b))
 BINARY_ROW(pow, double, pow(a, b))
-BINARY_KERNEL(pow, 0, 15.0, NULL, NULL, NULL, NULL, pow_float, pow_double)
+BINARY_KERNEL(pow, 0, 4.0, NULL, NULL, NULL, NULL, pow_float, pow_double)

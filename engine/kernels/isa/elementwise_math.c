@@ -17,15 +17,15 @@ static inline double gelu_of(double x) {
     return x < -40 ? -0.0 : 0.5 * x * erfc(-x * 0.70710678118654752440);
 }
 
-MATH_KERNEL(exp, 0.6, vmath_exp(x), exp(x))
-MATH_KERNEL(expm1, 0.8, vmath_expm1(x), expm1(x))
-MATH_KERNEL(log, 0.6, vmath_log(x), log(x))
-MATH_KERNEL(log1p, 1.2, vmath_log1p(x), log1p(x))
-MATH_KERNEL(tanh, 1.0, vmath_tanh(x), tanh(x))
-MATH_KERNEL(sigmoid, 0.8, vmath_sigmoid(x), 1 / (1 + exp(-x)))
-MATH_KERNEL(erf, 1.2, vmath_erf(x), erf(x))
-MATH_KERNEL(gelu, 1.4, vmath_gelu(x), gelu_of(x))
-MATH_KERNEL(softplus, 1.6, vmath_softplus(x), softplus_of(x))
+MATH_KERNEL(exp, 0.35, vmath_exp(x), exp(x))
+MATH_KERNEL(expm1, 0.5, vmath_expm1(x), expm1(x))
+MATH_KERNEL(log, 0.4, vmath_log(x), log(x))
+MATH_KERNEL(log1p, 0.6, vmath_log1p(x), log1p(x))
+MATH_KERNEL(tanh, 0.6, vmath_tanh(x), tanh(x))
+MATH_KERNEL(sigmoid, 0.4, vmath_sigmoid(x), 1 / (1 + exp(-x)))
+MATH_KERNEL(erf, 0.8, vmath_erf(x), erf(x))
+MATH_KERNEL(gelu, 0.9, vmath_gelu(x), gelu_of(x))
+MATH_KERNEL(softplus, 1.5, vmath_softplus(x), softplus_of(x))
 
 /* sin and cos: very large angles, inf and nan go to the C library, one by one, after a block
  * has been computed as if there were none. */
@@ -50,7 +50,7 @@ enum { ANGLE_BLOCK = 128 };
         }                                                                                  \
     }                                                                                      \
     UNARY_ROW(name, double, name(x))                                                       \
-    UNARY_KERNEL(name, 0, call->in[0].dtype == DTYPE_FLOAT32 ? 1.2 : 12.0, NULL, NULL,     \
+    UNARY_KERNEL(name, 0, call->in[0].dtype == DTYPE_FLOAT32 ? 0.6 : 12.0, NULL, NULL,     \
                  NULL, NULL, name##_float, name##_double)
 ANGLE_ROW(sin, 0)
 ANGLE_ROW(cos, 1)

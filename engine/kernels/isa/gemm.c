@@ -1,17 +1,18 @@
 /* How a matrix product is cut into parts, and what it costs. */
 #include "kernels/isa/gemm.h"
 
-/* A block of columns is 256 bytes wide (with AVX-512 one tile), or 1 KiB when the product is
- * so large that reading A once for each block would wear out the caches. Each part packs its
- * own block of B, which costs about as much as three rows of A: hence tall blocks of rows. */
+/* A block of columns is 256 bytes wide (with AVX-512 one tile), or 1 KiB when the product
+ * is so large that reading A once for each block would wear out the caches. Each part
+ * packs its own block of B, which costs about as much as three rows of A: hence tall
+ * blocks of rows. */
 enum {
     NARROW_BYTES = 256,
     WIDE_BYTES = 1024,
     WIDE_FROM = 1 << 20, /* elements of C */
     BLOCK_ROWS = 256,    /* at most */
     PARTS_WANTED = 8,
-    ROWS_WANTED = 48,        /* blocks of rows are not halved below this */
-    WORK_WANTED = 1 << 17    /* multiply-adds in a part that is worth a thread */
+    ROWS_WANTED = 48,     /* blocks of rows are not halved below this */
+    WORK_WANTED = 1 << 17 /* multiply-adds in a part that is worth a thread */
 };
 
 GemmCut gemm_cut(int64_t rows, int64_t columns, int64_t depth, DType dtype) {
@@ -33,20 +34,26 @@ GemmCut gemm_cut(int64_t rows, int64_t columns, int64_t depth, DType dtype) {
 
 void gemm_narrow(Gemm *g, const GemmCut *cut, int64_t part) {
     const int64_t element = (int64_t)dtype_size(g->dtype);
-    int64_t i = part % cut->row_blocks, column = part / cut->row_blocks * cut->block_columns;
-    int64_t row = g->rows * i / cut->row_blocks, end = g->rows * (i + 1) / cut->row_blocks;
+    int64_t i = part % cut->row_blocks,
+            column = part / cut->row_blocks * cut->block_columns;
+    int64_t row = g->rows * i / cut->row_blocks,
+            end = g->rows * (i + 1) / cut->row_blocks;
     g->a = (const char *)g->a + row * g->a_row * element;
     g->b = (const char *)g->b + column * g->b_column * element;
     g->c = (char *)g->c + (row * g->c_row + column) * element;
     if (g->bias) g->bias = (const char *)g->bias + column * element;
     g->rows = end - row;
-    if (g->columns - column < cut->block_columns) g->columns -= column;
-    else g->columns = cut->block_columns;
+    if (g->columns - column < cut->block_columns)
+        g->columns -= column;
+    else
+        g->columns = cut->block_columns;
 }
 
 void gemm_run(const Gemm *g) {
-    if (g->dtype == DTYPE_FLOAT32) gemm_float(g);
-    else gemm_double(g);
+    if (g->dtype == DTYPE_FLOAT32)
+        gemm_float(g);
+    else
+        gemm_double(g);
 }
 
 double gemm_cost(int64_t rows, int64_t columns, int64_t depth, DType dtype) {
@@ -57,8 +64,10 @@ double gemm_cost(int64_t rows, int64_t columns, int64_t depth, DType dtype) {
 #else
     const double bytes = 16, rate = 4;
 #endif
-    /* rate: vectors of multiply-adds in a nanosecond, of whole vectors. */
+    /* rate: vectors of multiply-adds in a nanosecond, of whole vectors. With few rows
+     * reading B takes the time, about 64 bytes in a nanosecond from the second level. */
     double lanes = bytes / (double)dtype_size(dtype);
-    double vectors = (double)chunks(columns, (int64_t)lanes);
-    return 20 + vectors * (double)rows * (double)depth / rate;
+    double right =
+        (double)chunks(columns, (int64_t)lanes) * (double)depth; /* B in vectors */
+    return 20 + right * ((double)rows / rate + bytes / 64);
 }

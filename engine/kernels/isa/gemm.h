@@ -2,12 +2,13 @@
  *
  *     Gemm g = {.rows = M, .columns = N, .depth = K, .a = x, .a_row = K, .a_depth = 1,
  *               .b = w, .b_depth = N, .b_column = 1, .c = y, .c_row = N, .dtype = ...};
- *     GemmCut cut = gemm_cut(M, N, K, g.dtype);      // into row_blocks * column_blocks parts
- *     gemm_narrow(&g, &cut, part); gemm_run(&g);     // one part, on this thread
+ *     GemmCut cut = gemm_cut(M, N, K, g.dtype);      // into row_blocks * column_blocks
+ * parts gemm_narrow(&g, &cut, part); gemm_run(&g);     // one part, on this thread
  *
- * Every element of C is one chain of multiply-adds over the depth, in order, from zero, and
- * the bias is added at its end. So the bits of C do not depend on how a product is cut, and
- * A B + bias has the bits of the same computed in two steps. C must not overlap A, B or bias.
+ * Every element of C is one chain of multiply-adds over the depth, in order, from zero,
+ * and the bias is added at its end. So the bits of C do not depend on how a product is
+ * cut, and A B + bias has the bits of the same computed in two steps. C must not overlap
+ * A, B or bias.
  *
  * A product uses 128 KiB of the caller's stack for a packed part of B. */
 #ifndef CDL_KERNELS_ISA_GEMM_H
@@ -31,17 +32,19 @@ typedef struct GemmCut {
     int64_t row_blocks, column_blocks, block_columns;
 } GemmCut;
 
-#define gemm_cut KERNEL_JOIN(gemm_, cut, ISA)
+#define gemm_cut    KERNEL_JOIN(gemm_, cut, ISA)
 #define gemm_narrow KERNEL_JOIN(gemm_, narrow, ISA)
-#define gemm_run KERNEL_JOIN(gemm_, run, ISA)
-#define gemm_cost KERNEL_JOIN(gemm_, cost, ISA)
-#define gemm_float KERNEL_JOIN(gemm_, float, ISA)
+#define gemm_run    KERNEL_JOIN(gemm_, run, ISA)
+#define gemm_cost   KERNEL_JOIN(gemm_, cost, ISA)
+#define gemm_float  KERNEL_JOIN(gemm_, float, ISA)
 #define gemm_double KERNEL_JOIN(gemm_, double, ISA)
 
 GemmCut gemm_cut(int64_t rows, int64_t columns, int64_t depth, DType dtype);
-void gemm_narrow(Gemm *g, const GemmCut *cut, int64_t part); /* from the whole to one part */
+void gemm_narrow(Gemm *g, const GemmCut *cut,
+                 int64_t part); /* from the whole to one part */
 void gemm_run(const Gemm *g);
-double gemm_cost(int64_t rows, int64_t columns, int64_t depth, DType dtype); /* nanoseconds */
+double gemm_cost(int64_t rows, int64_t columns, int64_t depth,
+                 DType dtype); /* nanoseconds */
 
 void gemm_float(const Gemm *g); /* gemm_run for one dtype */
 void gemm_double(const Gemm *g);

@@ -1,5 +1,5 @@
-/* A matrix product block by block: a part of B is packed so that the tiles stream it, then
- * all rows of A pass over it. Included once for each REAL. */
+/* A matrix product block by block: a part of B is packed so that the tiles stream it,
+ * then all rows of A pass over it. Included once for each REAL. */
 #ifndef CDL_KERNELS_ISA_GEMM_BLOCK_H
 #define CDL_KERNELS_ISA_GEMM_BLOCK_H
 #include "kernels/isa/gemm.h"
@@ -31,8 +31,8 @@ static void pack_rows(const REAL *restrict b, int64_t b_depth, int64_t depth, in
 }
 
 /* Columns of B that lie as rows in memory, turned in squares of VW x VW. */
-static void pack_columns(const REAL *restrict b, int64_t b_column, int64_t depth, int columns,
-                         REAL *restrict to) {
+static void pack_columns(const REAL *restrict b, int64_t b_column, int64_t depth,
+                         int columns, REAL *restrict to) {
     int vectors = vectors_of(columns);
     for (int v = 0; v < vectors; v++) {
         int n = columns - v * VW < VW ? columns - v * VW : VW;
@@ -43,7 +43,8 @@ static void pack_columns(const REAL *restrict b, int64_t b_column, int64_t depth
             for (int i = 0; i < VW; i++)
                 x[i] = i < n ? vec_load_part(from + i * b_column + k, kk) : (Vec){0};
             vec_transpose(x);
-            for (int i = 0; i < kk; i++) vec_store(to + (k + i) * vectors * VW + v * VW, x[i]);
+            for (int i = 0; i < kk; i++)
+                vec_store(to + (k + i) * vectors * VW + v * VW, x[i]);
         }
     }
 }
@@ -91,8 +92,8 @@ static void gemm_blocks(const Gemm *g) {
                          .c = (REAL *)g->c + n,
                          .c_row = g->c_row,
                          .bias = end && g->bias ? (const REAL *)g->bias + n : NULL,
-                         .flags = (i ? TILE_CONTINUE : 0) |
-                                  (end && g->relu ? TILE_RELU : 0)};
+                         .flags =
+                             (i ? TILE_CONTINUE : 0) | (end && g->relu ? TILE_RELU : 0)};
             for (int64_t p = 0; p < columns && !direct; p += PANEL) {
                 int width = columns - p < PANEL ? (int)(columns - p) : PANEL;
                 if (g->b_column == 1)

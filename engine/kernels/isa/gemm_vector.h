@@ -1,6 +1,7 @@
-/* The vectors that the matrix kernels are written in: VW elements of REAL (float or double),
- * which is defined before this file is included. One multiply-add is one rounding where the
- * instruction set has it, spelt out so that no compiler flag decides it. */
+/* The vectors that the matrix kernels are written in: VW elements of REAL, which is double
+ * where REAL_IS_DOUBLE is defined before this file is included, else float. One
+ * multiply-add is one rounding where the instruction set has it, spelt out so that no
+ * compiler flag decides it. */
 #ifndef CDL_KERNELS_ISA_GEMM_VECTOR_H
 #define CDL_KERNELS_ISA_GEMM_VECTOR_H
 #include <stdint.h>
@@ -26,8 +27,8 @@ typedef int32_t RealInt;
 
 enum { VW = VECTOR_BYTES / sizeof(REAL) };
 typedef REAL Vec __attribute__((vector_size(VECTOR_BYTES)));
-typedef REAL VecUnaligned __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL)),
-                                         may_alias));
+typedef REAL VecUnaligned
+    __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL)), may_alias));
 typedef RealInt VecInt __attribute__((vector_size(VECTOR_BYTES)));
 
 #define INLINE static inline __attribute__((always_inline))
@@ -39,27 +40,44 @@ INLINE Vec vec_set(REAL x) { return x - (Vec){0}; }
 /* The first n lanes (0 <= n <= VW); the others read as zero and are not written. */
 #if defined(__AVX512F__) && !defined(REAL_IS_DOUBLE)
 #define VEC_MASK(n) ((__mmask16)((1u << (n)) - 1))
-INLINE Vec vec_load_part(const REAL *p, int n) { return _mm512_maskz_loadu_ps(VEC_MASK(n), p); }
-INLINE void vec_store_part(REAL *p, Vec x, int n) { _mm512_mask_storeu_ps(p, VEC_MASK(n), x); }
+INLINE Vec vec_load_part(const REAL *p, int n) {
+    return _mm512_maskz_loadu_ps(VEC_MASK(n), p);
+}
+INLINE void vec_store_part(REAL *p, Vec x, int n) {
+    _mm512_mask_storeu_ps(p, VEC_MASK(n), x);
+}
 INLINE Vec vec_fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
 #elif defined(__AVX512F__)
 #define VEC_MASK(n) ((__mmask8)((1u << (n)) - 1))
-INLINE Vec vec_load_part(const REAL *p, int n) { return _mm512_maskz_loadu_pd(VEC_MASK(n), p); }
-INLINE void vec_store_part(REAL *p, Vec x, int n) { _mm512_mask_storeu_pd(p, VEC_MASK(n), x); }
+INLINE Vec vec_load_part(const REAL *p, int n) {
+    return _mm512_maskz_loadu_pd(VEC_MASK(n), p);
+}
+INLINE void vec_store_part(REAL *p, Vec x, int n) {
+    _mm512_mask_storeu_pd(p, VEC_MASK(n), x);
+}
 INLINE Vec vec_fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_pd(a, b, c); }
 #elif defined(__AVX2__) && !defined(REAL_IS_DOUBLE)
 INLINE __m256i vec_mask(int n) {
-    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n),
+                              _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
-INLINE Vec vec_load_part(const REAL *p, int n) { return _mm256_maskload_ps(p, vec_mask(n)); }
-INLINE void vec_store_part(REAL *p, Vec x, int n) { _mm256_maskstore_ps(p, vec_mask(n), x); }
+INLINE Vec vec_load_part(const REAL *p, int n) {
+    return _mm256_maskload_ps(p, vec_mask(n));
+}
+INLINE void vec_store_part(REAL *p, Vec x, int n) {
+    _mm256_maskstore_ps(p, vec_mask(n), x);
+}
 INLINE Vec vec_fma(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
 #elif defined(__AVX2__)
 INLINE __m256i vec_mask(int n) {
     return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3));
 }
-INLINE Vec vec_load_part(const REAL *p, int n) { return _mm256_maskload_pd(p, vec_mask(n)); }
-INLINE void vec_store_part(REAL *p, Vec x, int n) { _mm256_maskstore_pd(p, vec_mask(n), x); }
+INLINE Vec vec_load_part(const REAL *p, int n) {
+    return _mm256_maskload_pd(p, vec_mask(n));
+}
+INLINE void vec_store_part(REAL *p, Vec x, int n) {
+    _mm256_maskstore_pd(p, vec_mask(n), x);
+}
 INLINE Vec vec_fma(Vec a, Vec b, Vec c) { return _mm256_fmadd_pd(a, b, c); }
 #else
 INLINE Vec vec_load_part(const REAL *p, int n) {
@@ -78,8 +96,8 @@ INLINE Vec vec_fma(Vec a, Vec b, Vec c) { return a * b + c; }
 /* max(x, 0) that lets NaN through. */
 INLINE Vec vec_relu(Vec x) { return (Vec)((VecInt)x & ~(VecInt)(x < (Vec){0})); }
 
-/* Turns VW vectors into the columns that they were rows of: log2(VW) rounds, each of which
- * interleaves the first half of the vectors with the second. */
+/* Turns VW vectors into the columns that they were rows of: log2(VW) rounds, each of
+ * which interleaves the first half of the vectors with the second. */
 INLINE void vec_transpose(Vec x[VW]) {
     VecInt low, high;
     for (int i = 0; i < VW; i++) {

@@ -73,9 +73,10 @@ KERNEL(gather) = {.flags = KERNEL_FAULTS,
                   .prepare = gather_prepare,
                   .phase = {{gather_parts, gather_run}}};
 
-/* Each part owns a range of rows of one outer index, or of columns of a row when rows are long,
- * and goes through all indices in order: no two parts add to one element, and the order of
- * additions is that of the positions. Reading the indices again is cheap beside the slices. */
+/* Phase 0 sorts the positions by their index (counting), so that phase 1 knows the slices that
+ * go to each row of y. Each part of it owns a range of rows of one outer index, or a block of
+ * columns of one: no two parts add to one element, and to each row slices are added in the
+ * order of their positions. */
 enum { SCATTER_PARTS = 16, SCATTER_COLUMNS = 256 };
 
 static void scatter_prepare(Call *call) {
@@ -84,10 +85,35 @@ static void scatter_prepare(Call *call) {
     note[BLOCK] = inner < SCATTER_COLUMNS ? inner : SCATTER_COLUMNS;
     int64_t others = note[OUTER] * ((inner + SCATTER_COLUMNS - 1) / SCATTER_COLUMNS);
     int64_t ranges = others < SCATTER_PARTS ? SCATTER_PARTS / (others ? others : 1) : 1;
+    if ((size + note[COUNT]) * inner <= KERNEL_CHUNK) ranges = 1;
     note[GROUP] = (size + ranges - 1) / ranges;
-    /* A small problem is one range. */
-    if ((size + note[COUNT]) * inner <= KERNEL_CHUNK) note[GROUP] = size;
     if (note[GROUP] < 1) note[GROUP] = 1;
+}
+
+/* first[row] .. first[row + 1] are the places in order[] of the positions that go to row. */
+static size_t scatter_scratch(const Call *call) {
+    return (size_t)(call->note[SIZE] + 1 + call->note[COUNT]) * sizeof(int64_t);
+}
+
+static void scatter_order(const Call *call, int64_t part) {
+    int64_t size = call->note[SIZE], count = call->note[COUNT];
+    const int64_t *indices = call->in[1].data;
+    int64_t *first = call->scratch, *order = first + size + 1;
+    memset(first, 0, (size_t)(size + 1) * sizeof *first);
+    for (int64_t position = 0; position < count; position++)
+        if (index_check(call, indices[position], position, size)) first[indices[position]]++;
+    int64_t sum = 0;
+    for (int64_t row = 0; row <= size; row++) {
+        int64_t here = first[row];
+        first[row] = sum;
+        sum += here;
+    }
+    /* Filling moves each first to the end of its row, which is the next row's first. */
+    for (int64_t position = 0; position < count; position++)
+        if ((uint64_t)indices[position] < (uint64_t)size)
+            order[first[indices[position]]++] = position;
+    memmove(first + 1, first, (size_t)size * sizeof *first);
+    first[0] = 0;
 }
 
 static int64_t scatter_parts(const Call *call) {
@@ -115,20 +141,19 @@ static ScatterPart scatter_part(const Call *call, int64_t part) {
 
 #define SCATTER_ADD(type)                                                                  \
     static void scatter_##type(const Call *call, ScatterPart p) {                          \
-        int64_t inner = call->note[INNER], count = call->note[COUNT];                      \
-        int64_t size = call->note[SIZE], columns = p.end - p.begin;                        \
-        const int64_t *indices = call->in[1].data;                                         \
-        const type *values = (const type *)call->in[0].data + p.outer * count * inner;     \
-        type *y = (type *)call->out[0].data + p.outer * size * inner;                      \
-        for (int64_t row = p.low; row < p.high; row++)                                     \
-            memset(y + row * inner + p.begin, 0, (size_t)columns * sizeof *y);             \
-        for (int64_t position = 0; position < count; position++) {                         \
-            int64_t index = indices[position];                                             \
-            if (!index_check(call, index, position, size)) continue;                       \
-            if (index < p.low || index >= p.high) continue;                                \
-            type *restrict to = y + index * inner + p.begin;                               \
-            const type *restrict from = values + position * inner + p.begin;               \
-            SIMD_LOOP(c, columns) to[c] += from[c];                                        \
+        int64_t inner = call->note[INNER], size = call->note[SIZE];                        \
+        int64_t columns = p.end - p.begin;                                                 \
+        const int64_t *first = call->scratch, *order = first + size + 1;                   \
+        const type *values = (const type *)call->in[0].data +                              \
+                             p.outer * call->note[COUNT] * inner + p.begin;                \
+        type *y = (type *)call->out[0].data + p.outer * size * inner + p.begin;            \
+        for (int64_t row = p.low; row < p.high; row++) {                                   \
+            type *restrict to = y + row * inner;                                           \
+            memset(to, 0, (size_t)columns * sizeof *to);                                   \
+            for (int64_t k = first[row]; k < first[row + 1]; k++) {                        \
+                const type *restrict from = values + order[k] * inner;                     \
+                SIMD_LOOP(c, columns) to[c] += from[c];                                    \
+            }                                                                              \
         }                                                                                  \
     }
 SCATTER_ADD(uint8_t)
@@ -138,16 +163,18 @@ SCATTER_ADD(float)
 SCATTER_ADD(double)
 
 static void scatter_run(const Call *call, int64_t part) {
-    ScatterPart p = call->out[0].size ? scatter_part(call, part) : (ScatterPart){0};
-    switch (call->out[0].dtype) {
-    case DTYPE_INT32: scatter_uint32_t(call, p); break;
-    case DTYPE_INT64: scatter_uint64_t(call, p); break;
-    case DTYPE_FLOAT32: scatter_float(call, p); break;
-    case DTYPE_FLOAT64: scatter_double(call, p); break;
-    default: scatter_uint8_t(call, p);
-    }
+    static void (*const adds[DTYPE_COUNT])(const Call *, ScatterPart) = {
+        scatter_uint8_t,  scatter_uint8_t, scatter_uint32_t,
+        scatter_uint64_t, scatter_float,   scatter_double};
+    if (call->out[0].size) adds[call->out[0].dtype](call, scatter_part(call, part));
+}
+
+static double scatter_cost(const Call *call) {
+    return 4 * (double)call->in[1].size + 0.3 * (double)(call->in[0].size + call->out[0].size);
 }
 
 KERNEL(scatter) = {.flags = KERNEL_FAULTS,
                    .prepare = scatter_prepare,
-                   .phase = {{scatter_parts, scatter_run}}};
+                   .scratch = scatter_scratch,
+                   .cost = scatter_cost,
+                   .phase = {{NULL, scatter_order}, {scatter_parts, scatter_run}}};

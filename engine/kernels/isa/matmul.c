@@ -1,23 +1,35 @@
-/* The matrix product of the last two axes: a (..., M, K), b (..., K, N), or either of them
- * transposed; the axes before are batches and broadcast.
+/* The matrix product of the last two axes: a (..., M, K), b (..., K, N), or either of
+ * them transposed; the axes before are batches and broadcast.
  *
  * A large product is cut into blocks of C. In a batch of small ones a part is a group of
- * whole products. Where the library is better (see LIBRARY below) each part is a product of
- * the library over 256 columns: its bits depend on the shape of a call, so the shape of the
- * call must not depend on threads. */
+ * whole products. Where the library is better (see LIBRARY below) each part is a product
+ * of the library over 256 columns: its bits depend on the shape of a call, so the shape
+ * of the call must not depend on threads. */
 #include <limits.h>
 #include <math.h>
 #include "kernels/blas.h"
 #include "kernels/isa/gemm.h"
 
-/* In call->note. GROUP: products in a part, 0 when a product is cut into several parts. */
-enum { ROWS, COLUMNS, DEPTH, BATCH, ROW_BLOCKS, COLUMN_BLOCKS, BLOCK_COLUMNS, GROUP, LIBRARY };
+/* In call->note. GROUP: products in a part, 0 when a product is cut into several parts.
+ */
+enum {
+    ROWS,
+    COLUMNS,
+    DEPTH,
+    BATCH,
+    ROW_BLOCKS,
+    COLUMN_BLOCKS,
+    BLOCK_COLUMNS,
+    GROUP,
+    LIBRARY
+};
 enum { LIBRARY_COLUMNS = 256, GROUP_WORK = 1 << 17 };
 
-/* LIBRARY: the multiply-adds from which OpenBLAS is faster than these kernels. On one core of
- * a Zen 5, products of 1024^3 to 2048^3: with AVX2 it takes 0.92-1.0 of the time and, where
- * a is transposed and its rows are a multiple of 4 KiB, 0.65. With AVX-512 own kernels are as
- * fast or faster (0.93-1.0 of the library's time in float32, 0.8-0.95 in float64). */
+/* LIBRARY: the multiply-adds from which OpenBLAS is faster than these kernels. On one
+ * core of a Zen 5, products of 1024^3 to 2048^3: with AVX2 it takes 0.92-1.0 of the time
+ * and, where a is transposed and its rows are a multiple of 4 KiB, 0.65. With AVX-512 own
+ * kernels are as fast or faster (0.93-1.0 of the library's time in float32, 0.8-0.95 in
+ * float64). */
 #if defined(__AVX512F__)
 static const double library_from = INFINITY;
 #else
@@ -59,7 +71,8 @@ static void prepare(Call *call) {
 }
 
 static int64_t parts_of_one(const int64_t *n) {
-    return n[LIBRARY] ? chunks(n[COLUMNS], LIBRARY_COLUMNS) : n[ROW_BLOCKS] * n[COLUMN_BLOCKS];
+    return n[LIBRARY] ? chunks(n[COLUMNS], LIBRARY_COLUMNS)
+                      : n[ROW_BLOCKS] * n[COLUMN_BLOCKS];
 }
 
 static int64_t parts(const Call *call) {
@@ -69,13 +82,15 @@ static int64_t parts(const Call *call) {
 
 static double cost(const Call *call) {
     const int64_t *n = call->note;
-    return (double)n[BATCH] * gemm_cost(n[ROWS], n[COLUMNS], n[DEPTH], call->out[0].dtype);
+    return (double)n[BATCH] *
+           gemm_cost(n[ROWS], n[COLUMNS], n[DEPTH], call->out[0].dtype);
 }
 
 /* Where the matrix of an operand for batch number `batch` begins, in elements. */
 static int64_t batch_offset(const Operand *operand, const Shape *out, int64_t batch) {
     const Shape *shape = &operand->shape;
-    int64_t stride = shape->dim[shape->ndim - 2] * shape->dim[shape->ndim - 1], offset = 0;
+    int64_t stride = shape->dim[shape->ndim - 2] * shape->dim[shape->ndim - 1],
+            offset = 0;
     for (int k = shape->ndim - 3, o = out->ndim - 3; k >= 0; k--, o--) {
         if (shape->dim[k] > 1) offset += batch % out->dim[o] * stride;
         batch /= out->dim[o];
@@ -116,7 +131,8 @@ static void run_library(const Call *call, const Gemm *whole, int64_t block) {
     Gemm g = *whole;
     gemm_narrow(&g, &cut, block);
     const bool a_turned = call->attrs.i[0] != 0, b_turned = call->attrs.i[1] != 0;
-    int ta = a_turned ? BLAS_TRANSPOSED : BLAS_PLAIN, lda = (int)(a_turned ? g.a_depth : g.a_row);
+    int ta = a_turned ? BLAS_TRANSPOSED : BLAS_PLAIN,
+        lda = (int)(a_turned ? g.a_depth : g.a_row);
     int tb = b_turned ? BLAS_TRANSPOSED : BLAS_PLAIN;
     int ldb = (int)(b_turned ? g.b_column : g.b_depth);
     int M = (int)g.rows, N = (int)g.columns, K = (int)g.depth, ldc = (int)g.c_row;

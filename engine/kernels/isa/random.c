@@ -203,9 +203,9 @@ static double cost(const Call *call, double floats, double others) {
     return 50 + one * (double)call->out[0].size;
 }
 
-static double uniform_cost(const Call *call) { return cost(call, 1, 25); }
-static double normal_cost(const Call *call) { return cost(call, 2, 80); }
-static double permutation_cost(const Call *call) { return cost(call, 25, 25); }
+static double uniform_cost(const Call *call) { return cost(call, 0.6, 20); }
+static double normal_cost(const Call *call) { return cost(call, 1.2, 80); }
+static double permutation_cost(const Call *call) { return cost(call, 8, 8); }
 
 KERNEL(random_uniform) = {.cost = uniform_cost, .phase = {{loop_parts, uniform_run}}};
 KERNEL(random_normal) = {.cost = normal_cost, .phase = {{loop_parts, normal_run}}};

@@ -36,7 +36,7 @@ static inline int64_t softmax_parts(const Call *call) {
 }
 
 static inline double softmax_cost(const Call *call) {
-    return (double)call->in[0].size * (call->in[0].dtype == DTYPE_FLOAT32 ? 1.5 : 12);
+    return (double)call->in[0].size * (call->in[0].dtype == DTYPE_FLOAT32 ? 0.8 : 12);
 }
 
 /* The next block of a part: rows [*first, *first + n); 0 at the end. */

@@ -8,8 +8,8 @@ local set = {
   folders = { "fashion-mnist", "fashion_mnist", "FashionMNIST/raw" },
   -- The digits have the same names of files: a folder must say that it is this set.
   flat = function(folder) return folder:find "fashion" ~= nil end,
-  get = "on Debian and Ubuntu `apt install dataset-fashion-mnist`; elsewhere download them from "
-    .. "https://github.com/zalandoresearch/fashion-mnist (folder data/fashion)",
+  get = "on Debian and Ubuntu `apt install dataset-fashion-mnist`; elsewhere "
+    .. "https://github.com/zalandoresearch/fashion-mnist has them in data/fashion",
 }
 
 return {

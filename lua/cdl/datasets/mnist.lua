@@ -7,7 +7,7 @@ local set = {
   folders = { "mnist", "MNIST/raw" },
   -- Other sets of the family use the same names of files.
   flat = function(folder) return not folder:find "fashion" and not folder:find "[a-z]mnist" end,
-  get = "download them from https://ossci-datasets.s3.amazonaws.com/mnist/",
+  get = "https://ossci-datasets.s3.amazonaws.com/mnist/ has the four files",
 }
 
 return { load_data = images.loader(set, "60,000 + 10,000 handwritten digits.") }

@@ -72,7 +72,8 @@ local function smooth(t, smoothing, towards)
 end
 
 local logits_arg = { "from_logits", "boolean", false, doc = "y_pred holds logits, not probabilities" }
-local smoothing_arg = { "label_smoothing", "number", 0, min = 0, max = 1, doc = "part of the labels that is spread evenly" }
+local smoothing_arg = { "label_smoothing", "number", 0, min = 0, max = 1,
+  doc = "part of the labels that is spread evenly" }
 local axis_arg = { "axis", "axis", -1, doc = "the axis of the classes" }
 local reduction_arg = { "reduction", "any", "sum_over_batch_size", doc = "how values become one number" }
 

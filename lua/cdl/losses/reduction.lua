@@ -53,9 +53,6 @@ function M.align(weights, values, what)
   return #shape == weights.ndim and weights or ops.reshape(weights, shape)
 end
 
---- True where two masks are; they broadcast.
-function M.both(a, b) return ops.logical_and(a, b) end
-
 -- Weights 0 for what is masked out. The two means divide by all elements, so there those that
 -- count get weight total / valid.
 local function mask_weights(mask, values, reduction, dtype)

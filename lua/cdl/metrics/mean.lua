@@ -95,17 +95,21 @@ local function operands(y_true, y_pred)
 end
 M.operands = operands
 
--- Mean of self:values(y_true, y_pred), where what the mask of y_pred leaves out does not count.
+-- Mean of self:values(y_true, y_pred), where what the mask of y_pred leaves out does not count, nor
+-- what the values' own mask (a second result) does.
 M.MeanOfValues = M.Mean:extend "MeanOfValues"
 M.MeanOfValues.signature = nil
 
 function M.MeanOfValues:update_state(y_true, y_pred, sample_weight)
   y_true, y_pred = operands(y_true, y_pred)
   local mask = core.is_tensor(y_pred) and y_pred.mask or nil
-  local values = self:values(y_true, y_pred)
+  local values, own_mask = self:values(y_true, y_pred)
   if type(values) == "number" then values = core.tensor(values) end
   if not core.is_tensor(values) then
     core.raise(("metric '%s' must return a tensor, got %s"):format(self.name, words.describe(values)))
+  end
+  if own_mask then
+    mask = mask and ops.logical_and(reduction.align(mask, values, "the mask"), own_mask) or own_mask
   end
   if mask then
     mask = reduction.align(ops.astype(mask, self.dtype), values, "the mask")

@@ -283,7 +283,8 @@ Optimizer.get = {
 -- ---- state ----
 
 local function new_state(self, variable, name, initializer)
-  local value = core.is_tensor(initializer) and initializer or initializers.get(initializer)(variable.shape, "float32")
+  local value = initializer
+  if not core.is_tensor(value) then value = initializers.get(initializer)(variable.shape, "float32") end
   local path = ("%s/%s_%s"):format(self.name, variable.path:gsub("/", "_"), name)
   return core.variable(core.tensor(value, "float32"), path, false)
 end
@@ -292,8 +293,8 @@ Optimizer.add_slot = signature.method("add_slot", {
   { "self", "any", required = true },
   { "variable", "any", required = true, doc = "a variable that is trained" },
   { "name", "string", required = true, doc = "what the slot is called" },
-  { "initializer", "any", "zeros", doc = "name, object, function or tensor" },
-}, "Makes a variable of the same shape that the optimizer keeps for another one.",
+  { "initializer", "any", "zeros", doc = "name, object, function, or a tensor of any shape" },
+}, "Makes a variable that the optimizer keeps for another one, of the same shape.",
   function(self, variable, name, initializer)
     if not core.is_variable(variable) then
       fail(self, "add_slot wants a variable, got %s", words.describe(variable))

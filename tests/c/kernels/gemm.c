@@ -42,7 +42,8 @@ static Operand operand_new(DType dtype, Shape shape) {
     return o;
 }
 static double at(const Operand *o, int64_t i) {
-    return dtype_load(o->dtype, (const char *)o->data + i * (int64_t)dtype_size(o->dtype));
+    return dtype_load(o->dtype,
+                      (const char *)o->data + i * (int64_t)dtype_size(o->dtype));
 }
 static void operands_free(Call *call) {
     for (int k = 0; k < call->n_in; k++) free(call->in[k].data);
@@ -155,7 +156,8 @@ static void blocks(void) {
 
 static void batches(void) {
     const Shape none = {0}, three = shape_of(1, 3L), column = shape_of(2, 2L, 1L);
-    const Shape row = shape_of(1, 4L), full = shape_of(2, 2L, 4L), many = shape_of(1, 900L);
+    const Shape row = shape_of(1, 4L), full = shape_of(2, 2L, 4L),
+                many = shape_of(1, 900L);
     for (int t = 0; t < 4; t++) {
         DType dtype = t & 1 ? DTYPE_FLOAT64 : DTYPE_FLOAT32;
         try_matmul(dtype, &three, &none, 7, 9, 11, t & 1, t >> 1);
@@ -177,8 +179,8 @@ static void empty(void) {
     try_matmul(DTYPE_FLOAT32, &no_batch, &none, 5, 4, 3, 0, 0);
 }
 
-/* Each element is a chain of its own: a product of some rows and columns has the bits that
- * the whole has there. */
+/* Each element is a chain of its own: a product of some rows and columns has the bits
+ * that the whole has there. */
 static void cuts_keep_bits(void) {
     enum { M = 200, N = 150, K = 300 };
     Operand in[2] = {operand_new(DTYPE_FLOAT32, shape_of(2, (int64_t)M, (int64_t)K)),
@@ -192,13 +194,16 @@ static void cuts_keep_bits(void) {
             int64_t row = random_between(0, M - 1), rows = random_between(1, M - row);
             int64_t column = random_between(0, N - 1);
             int64_t columns = random_between(1, N - column);
-            Operand some[2] = {operand_new(DTYPE_FLOAT32, shape_of(2, rows, (int64_t)K)),
-                               operand_new(DTYPE_FLOAT32, shape_of(2, (int64_t)K, columns))};
+            Operand some[2] = {
+                operand_new(DTYPE_FLOAT32, shape_of(2, rows, (int64_t)K)),
+                operand_new(DTYPE_FLOAT32, shape_of(2, (int64_t)K, columns))};
             Operand part[1] = {operand_new(DTYPE_FLOAT32, shape_of(2, rows, columns))};
-            memcpy(some[0].data, (float *)in[0].data + row * K, sizeof(float[K]) * (size_t)rows);
+            memcpy(some[0].data, (float *)in[0].data + row * K,
+                   sizeof(float[K]) * (size_t)rows);
             for (int64_t k = 0; k < K; k++)
                 memcpy((float *)some[1].data + k * columns,
-                       (float *)in[1].data + k * N + column, sizeof(float) * (size_t)columns);
+                       (float *)in[1].data + k * N + column,
+                       sizeof(float) * (size_t)columns);
             Call piece = {.n_in = 2, .n_out = 1, .in = some, .out = part};
             call_run(matmuls[isa], &piece, false);
             int64_t different = 0;
@@ -215,10 +220,14 @@ static void cuts_keep_bits(void) {
 
 static double activate(int kind, double x) {
     switch (kind) {
-    case 1: return x > 0 ? x : 0;
-    case 2: return tanh(x);
-    case 3: return 1 / (1 + exp(-x));
-    default: return x;
+    case 1:
+        return x > 0 ? x : 0;
+    case 2:
+        return tanh(x);
+    case 3:
+        return 1 / (1 + exp(-x));
+    default:
+        return x;
     }
 }
 
@@ -230,7 +239,8 @@ static void try_dense(DType dtype, Shape x, int64_t N, int activation) {
                      operand_new(dtype, shape_of(1, N))};
     Operand out[1] = {operand_new(dtype, y)};
     Operand sums[1] = {operand_new(dtype, y)};
-    Call call = {.attrs = {.i = {activation}}, .n_in = 3, .n_out = 1, .in = in, .out = out};
+    Call call = {
+        .attrs = {.i = {activation}}, .n_in = 3, .n_out = 1, .in = in, .out = out};
     Call product = {.n_in = 2, .n_out = 1, .in = in, .out = sums};
     size_t bytes = (size_t)out->size * dtype_size(dtype);
     char *first = malloc(bytes ? bytes : 1);
@@ -284,8 +294,8 @@ static void special_values(void) {
     }
 }
 
-/* The library, where there is one: the baseline and AVX2 kernels leave very large products
- * to it. Looks at some elements only. */
+/* The library, where there is one: the baseline and AVX2 kernels leave very large
+ * products to it. Looks at some elements only. */
 static void try_large(DType dtype, int64_t M, int64_t N, int64_t K, int ta, int tb) {
     Operand in[2] = {operand_new(dtype, ta ? shape_of(2, K, M) : shape_of(2, M, K)),
                      operand_new(dtype, tb ? shape_of(2, N, K) : shape_of(2, K, N))};
@@ -320,14 +330,15 @@ static void library(void) {
 }
 
 static void cost_grows(void) {
-    Operand small[2] = {{.dtype = DTYPE_FLOAT32, .shape = shape_of(2, 8L, 4L), .size = 32},
-                        {.dtype = DTYPE_FLOAT32, .shape = shape_of(2, 4L, 1L), .size = 4}};
+    Operand small[2] = {
+        {.dtype = DTYPE_FLOAT32, .shape = shape_of(2, 8L, 4L), .size = 32},
+        {.dtype = DTYPE_FLOAT32, .shape = shape_of(2, 4L, 1L), .size = 4}};
     Operand small_out = {.dtype = DTYPE_FLOAT32, .shape = shape_of(2, 8L, 1L), .size = 8};
     Operand large[2] = {
         {.dtype = DTYPE_FLOAT32, .shape = shape_of(2, 512L, 512L), .size = 1 << 18},
         {.dtype = DTYPE_FLOAT32, .shape = shape_of(2, 512L, 512L), .size = 1 << 18}};
-    Operand large_out = {.dtype = DTYPE_FLOAT32, .shape = shape_of(2, 512L, 512L),
-                         .size = 1 << 18};
+    Operand large_out = {
+        .dtype = DTYPE_FLOAT32, .shape = shape_of(2, 512L, 512L), .size = 1 << 18};
     Call a = {.n_in = 2, .n_out = 1, .in = small, .out = &small_out};
     Call b = {.n_in = 2, .n_out = 1, .in = large, .out = &large_out};
     for (int isa = 0; isa < ISAS; isa++) {
@@ -337,5 +348,5 @@ static void cost_grows(void) {
     }
 }
 
-TEST_MAIN(edges, tiles, blocks, batches, empty, cuts_keep_bits, dense, special_values, library,
-          cost_grows)
+TEST_MAIN(edges, tiles, blocks, batches, empty, cuts_keep_bits, dense, special_values,
+          library, cost_grows)

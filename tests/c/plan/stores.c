@@ -212,6 +212,49 @@ static void optimizer_in_place(void) {
     for (int k = 0; k < 3; k++) variable_release(s[k]);
 }
 
+/* What the row computes for one variable may not be written over another one that it
+ * reads. */
+static void optimizer_crossed(void) {
+    Graph *g = graph_new();
+    Variable *s[3];
+    for (int k = 0; k < 3; k++) s[k] = random_variable("s", DTYPE_FLOAT32, shape());
+    NodeId row = adam(g, s[0], s[1], s[2], input(g, 0));
+    PlanStore stores[] = {{s[0], row + 1}, {s[1], row}, {s[2], row + 2}};
+    Tensor x = random_tensor(DTYPE_FLOAT32, shape());
+    Tensor *value = calloc((size_t)g->count, sizeof *value);
+    CHECK(eager_run(g, &x, value, NULL));
+    Plan *plan = plan_new(g, 1, 0, NULL, 3, stores, NULL);
+    CHECK(count_text(plan, "copy(") == 2);
+    plan_bind(plan, 0, x.data);
+    CHECK(plan_run(plan, NULL));
+    for (int k = 0; k < 3; k++) CHECK(holds(s[k], &value[stores[k].value]));
+    release_all(g->count, value);
+    free(value);
+    tensor_release(&x);
+    plan_free(plan);
+    graph_free(g);
+    for (int k = 0; k < 3; k++) variable_release(s[k]);
+}
+
+/* A captured tensor that is the variable's own memory is read as it was before the run.
+ */
+static void captured_variable_memory(void) {
+    Graph *g = graph_new();
+    Variable *w = random_variable("w", DTYPE_FLOAT32, shape());
+    Tensor before = value_of(w);
+    NodeId updated = graph_op1(g, OP_neg, graph_variable(g, w));
+    NodeId later = graph_op2(g, OP_add, updated, graph_constant(g, &w->value));
+    PlanStore store = {w, updated};
+    Plan *plan = plan_new(g, 0, 1, &later, 1, &store, NULL);
+    graph_free(g);
+    CHECK(plan_run(plan, NULL));
+    CHECK(((float *)w->value.data)[9] == -((float *)before.data)[9]);
+    CHECK(((float *)plan_output(plan, 0)->data)[9] == 0);
+    plan_free(plan);
+    variable_release(w);
+    tensor_release(&before);
+}
+
 /* A gather out of range, before and after the updates in the script: nothing is stored,
  * the error names op, line and layer, and the plan is good for the next run. */
 static void failed_step_stores_nothing(bool optimize) {
@@ -350,5 +393,6 @@ static void wrong_types_are_refused(void) {
 
 TEST_MAIN(update_in_place, old_value_read_later, not_over_a_matrix_operand,
           swap_and_rotate, shared_same_and_double, leaves_stored, optimizer_in_place,
-          failures, updates_move_behind_faults, port_reads_the_variable,
+          optimizer_crossed, captured_variable_memory, failures,
+          updates_move_behind_faults, port_reads_the_variable,
           harmless_rows_do_not_count_as_failing, wrong_types_are_refused)

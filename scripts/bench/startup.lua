@@ -1,0 +1,8 @@
+package.path = arg[0]:gsub("[^/]*$", "") .. "?.lua;" .. package.path
+-- One batch of 784-512-10 through `fit`. Whoever started the program takes the time until the
+-- line arrives.
+local bench = require "common"
+
+local x, y = bench.images(128)
+bench.mlp():fit(x, y, { batch_size = 128, verbose = 0 })
+bench.emit("startup")

@@ -1,0 +1,81 @@
+/* Where threads must meet, and where they need not. */
+#include "support.h"
+
+static NodeId vector(Graph *g, int port, int64_t n) {
+    return graph_input(g, port, type_of(DTYPE_FLOAT32, shape_of(1, n)));
+}
+
+static int barriers_of(Graph *g, int n_out, const NodeId out[]) {
+    Plan *plan = plan_new(g, 2, n_out, out, 0, NULL, NULL);
+    int barriers = plan_info(plan).barriers;
+    plan_free(plan);
+    graph_free(g);
+    return barriers;
+}
+
+/* Elementwise steps over the same elements never wait, whatever they share. */
+static void chains_do_not_wait(void) {
+    Graph *g = graph_new();
+    NodeId x = vector(g, 0, 40000), y = vector(g, 1, 40000), a = graph_op1(g, OP_neg, x);
+    NodeId b = graph_op2(g, OP_mul, a, y), c = graph_op1(g, OP_tanh, b);
+    NodeId out[2] = {graph_op2(g, OP_add, graph_op2(g, OP_sub, c, a), b), c};
+    CHECK(barriers_of(g, 2, out) == 0);
+}
+
+/* Steps of one part are thread 0's, whatever they do. */
+static void single_parts_do_not_wait(void) {
+    Graph *g = graph_new();
+    NodeId x = vector(g, 0, 40), y = x;
+    for (int k = 0; k < 5; k++) y = graph_op1(g, k % 2 ? OP_softmax : OP_tanh, y);
+    CHECK(barriers_of(g, 1, &y) == 0);
+}
+
+static void broadcasts_wait(void) {
+    Graph *g = graph_new();
+    NodeId rows = graph_input(g, 1, type_of(DTYPE_FLOAT32, shape_of(2, 3L, 20000L)));
+    NodeId out = graph_op2(g, OP_add, graph_op1(g, OP_neg, vector(g, 0, 20000)), rows);
+    CHECK(barriers_of(g, 1, &out) == 1);
+}
+
+/* All threads read what one has computed; and one what all have. */
+static void single_and_shared_parts_wait(void) {
+    Graph *g = graph_new();
+    NodeId x = vector(g, 0, 40000), one = graph_op1(g, OP_tanh, vector(g, 1, 1));
+    NodeId out = graph_op2(g, OP_mul, x, one);
+    CHECK(barriers_of(g, 1, &out) == 1);
+    g = graph_new();
+    int64_t start = 39999;
+    Attrs last = {.i = {start, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1}};
+    x = graph_op1(g, OP_tanh, vector(g, 0, 40000));
+    out = graph_op(g, OP_slice, &last, 1, &x);
+    CHECK(barriers_of(g, 1, &out) == 1);
+}
+
+/* The block of `a` is taken by `c` while other threads may still read it: with elements
+ * of another size, or of another number, a thread would write what is not its own. */
+static void reused_memory_waits(void) {
+    Graph *g = graph_new();
+    NodeId x = vector(g, 0, 40000), a = graph_op1(g, OP_neg, x), out[2];
+    out[0] = graph_op1(g, OP_tanh, a);
+    out[1] = graph_op1(g, OP_neg, graph_cast(g, x, DTYPE_FLOAT64));
+    CHECK(barriers_of(g, 2, out) == 1);
+    g = graph_new();
+    out[0] = graph_op1(g, OP_tanh, graph_op1(g, OP_neg, vector(g, 0, 20000)));
+    out[1] = graph_op1(g, OP_tanh, graph_op1(g, OP_neg, vector(g, 1, 40000)));
+    CHECK(barriers_of(g, 2, out) == 1);
+    /* Here the dying block is a row that all threads read. */
+    g = graph_new();
+    NodeId row = graph_op1(g, OP_softmax, vector(g, 0, 200));
+    NodeId rows = graph_input(g, 1, type_of(DTYPE_FLOAT32, shape_of(2, 200L, 200L)));
+    out[0] = graph_op2(g, OP_add, rows, row);
+    out[1] = graph_op1(g, OP_tanh, graph_op1(g, OP_neg, rows));
+    CHECK(barriers_of(g, 2, out) == 2);
+    /* Of the same size it is element for element. */
+    g = graph_new();
+    out[0] = graph_op1(g, OP_tanh, graph_op1(g, OP_neg, vector(g, 0, 40000)));
+    out[1] = graph_op1(g, OP_tanh, graph_op1(g, OP_neg, vector(g, 1, 40000)));
+    CHECK(barriers_of(g, 2, out) == 0);
+}
+
+TEST_MAIN(chains_do_not_wait, single_parts_do_not_wait, broadcasts_wait,
+          single_and_shared_parts_wait, reused_memory_waits)
