@@ -4,7 +4,8 @@
 
 /* Fisher and Yates over rows[first, first + n). Draw number k of the stream belongs to
  * position first + k, and one Philox block holds two draws. */
-static void permute(uint64_t key, uint64_t pass, int64_t first, int64_t n, int64_t *rows) {
+static void permute(uint64_t key, uint64_t pass, int64_t first, int64_t n,
+                    int64_t *rows) {
     int64_t *at = rows + first;
     Philox block = {{0}};
     uint64_t have = UINT64_MAX;

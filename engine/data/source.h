@@ -1,10 +1,11 @@
-/* A source of batches: what the training loop draws from. One pass over it is a sequence of
- * batches; a batch says where each of its parts (the leaves of x, then y, then the sample
- * weights) lies in memory, so that a plan reads it in place or gathers its rows.
+/* A source of batches: what the training loop draws from. One pass over it is a
+ * sequence of batches; a batch says where each of its parts (the leaves of x, then y,
+ * then the sample weights) lies in memory, so that a plan reads it in place or gathers
+ * its rows.
  *
  *     Batch batch;
  *     if (!source_start(source, pass, &err)) ...
- *     while ((got = source_next(source, &batch, &err)) == SOURCE_BATCH) ... batch.rows ...
+ *     while (source_next(source, &batch, &err) == SOURCE_BATCH) ... batch.rows ...
  *     source_free(source);
  *
  * A new kind of source is a struct that begins with a Source, and four functions. */
@@ -12,8 +13,9 @@
 #define CDL_DATA_SOURCE_H
 #include "tensor/tensor.h"
 
-/* One leaf of a batch: `rows` names the rows of base that make it, in order; NULL means that
- * the batch is contiguous memory that begins at base. Valid until the next source_next. */
+/* One leaf of a batch: `rows` names the rows of base that make it, in order; NULL
+ * means that the batch is contiguous memory that begins at base. Valid until the next
+ * source_next. */
 typedef struct BatchPart {
     const void *base;
     const int64_t *rows;
@@ -53,8 +55,11 @@ static inline SourceState source_next(Source *source, Batch *batch, Err *err) {
     return source->kind->next(source, batch, err);
 }
 
-/* True when it is known that the running pass has no further batch, and before the first. */
-static inline bool source_ended(const Source *source) { return source->kind->ended(source); }
+/* True when it is known that the running pass has no further batch, and before the
+ * first. */
+static inline bool source_ended(const Source *source) {
+    return source->kind->ended(source);
+}
 
 static inline void source_free(Source *source) {
     if (source) source->kind->free(source);

@@ -16,7 +16,8 @@ typedef struct TensorSource {
 static bool start(Source *source, int64_t pass, Err *err) {
     TensorSource *self = (TensorSource *)source;
     ShuffleKey key = {self->options.seed, self->options.fit, pass};
-    if (self->options.shuffle == SHUFFLE_ROWS) shuffle_rows(key, source->rows, self->rows);
+    if (self->options.shuffle == SHUFFLE_ROWS)
+        shuffle_rows(key, source->rows, self->rows);
     if (self->options.shuffle == SHUFFLE_BATCH)
         shuffle_within(key, source->rows, self->options.batch, self->rows);
     self->at = 0;
@@ -31,8 +32,10 @@ static SourceState next(Source *source, Batch *batch, Err *err) {
     for (int i = 0; i < self->parts; i++) {
         BatchPart *part = &self->part[i];
         part->shape.dim[0] = rows;
-        if (self->rows) part->rows = self->rows + self->at;
-        else part->base = self->leaf[i].data + (size_t)self->at * self->row_size[i];
+        if (self->rows)
+            part->rows = self->rows + self->at;
+        else
+            part->base = self->leaf[i].data + (size_t)self->at * self->row_size[i];
     }
     self->at += rows;
     *batch = (Batch){rows, self->parts, self->part};
@@ -59,13 +62,15 @@ static bool check_leaves(int n, const Tensor leaf[], Err *err) {
     char text[SHAPE_TEXT];
     for (int i = 0; i < n; i++) {
         if (leaf[i].shape.ndim < 1)
-            return err_set(err, "array %d is a scalar; its first axis must be the samples", i + 1);
+            return err_set(
+                err, "array %d is a scalar; its first axis must be the samples", i + 1);
         if (leaf[i].shape.dim[0] < 1)
             return err_set(err, "array %d of shape %s has no samples", i + 1,
                            shape_text(&leaf[i].shape, text));
         if (leaf[i].shape.dim[0] != leaf[0].shape.dim[0])
             return err_set(err, "array %d has %lld samples, array 1 has %lld", i + 1,
-                           (long long)leaf[i].shape.dim[0], (long long)leaf[0].shape.dim[0]);
+                           (long long)leaf[i].shape.dim[0],
+                           (long long)leaf[0].shape.dim[0]);
     }
     return true;
 }
@@ -91,10 +96,12 @@ static bool fill(TensorSource *self, const Tensor leaf[], Err *err) {
     return true;
 }
 
-Source *tensor_source_new(int n, const Tensor leaf[], TensorSourceOptions options, Err *err) {
+Source *tensor_source_new(int n, const Tensor leaf[], TensorSourceOptions options,
+                          Err *err) {
     if (!check_leaves(n, leaf, err)) return NULL;
     int64_t rows = leaf[0].shape.dim[0];
-    if (options.batch < 1 || options.batch > rows) options.batch = options.batch < 1 ? 1 : rows;
+    if (options.batch < 1 || options.batch > rows)
+        options.batch = options.batch < 1 ? 1 : rows;
     TensorSource *self = mem_zalloc(sizeof *self);
     if (!self) {
         err_set(err, "out of memory for a loader");

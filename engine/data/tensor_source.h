@@ -1,8 +1,9 @@
-/* Batches of tensors that lie in memory: the rows (the first axis) of every leaf belong
- * together. Contiguous tensors are read in place and never copied; others are copied once.
+/* Batches of tensors that lie in memory: the rows (the first axis) of every leaf
+ * belong together. Contiguous tensors are read in place and never copied; others are
+ * copied once.
  *
  *     Tensor leaves[] = {x, y};
- *     TensorSourceOptions options = {.batch = 32, .shuffle = SHUFFLE_ROWS, .seed = 1, .fit = 1};
+ *     TensorSourceOptions options = {.batch = 32, .shuffle = SHUFFLE_ROWS, .seed = 1};
  *     Source *source = tensor_source_new(2, leaves, options, &err); */
 #ifndef CDL_DATA_TENSOR_SOURCE_H
 #define CDL_DATA_TENSOR_SOURCE_H
@@ -22,6 +23,7 @@ typedef struct TensorSourceOptions {
 } TensorSourceOptions;
 
 /* Leaves have at least one axis, and all the same number of rows. */
-Source *tensor_source_new(int n, const Tensor leaf[], TensorSourceOptions options, Err *err);
+Source *tensor_source_new(int n, const Tensor leaf[], TensorSourceOptions options,
+                          Err *err);
 
 #endif

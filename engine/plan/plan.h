@@ -1,10 +1,10 @@
 /* A plan: a graph turned into a flat list of kernel calls with fixed places in memory.
  *
  *     PlanStore stores[] = {{variable, new_value}};
- *     Plan *plan = plan_new(graph, 2, n_out, outputs, 1, stores, &err);  // keeps no graph
+ *     Plan *plan = plan_new(graph, 2, n_out, outputs, 1, stores, &err); // keeps no graph
  *     plan_bind(plan, 0, x);
  *     plan_bind_rows(plan, 1, labels, rows);
- *     if (!plan_run(plan, &err)) ...                                     // nothing was stored
+ *     if (!plan_run(plan, &err)) ... // a step failed: nothing was stored
  *     const Operand *loss = plan_output(plan, 0);
  *
  * Three memories: variables (their own buffers), scratch (one arena for the process,
@@ -51,7 +51,7 @@ const Operand *plan_output(const Plan *plan, int index);
 
 PlanInfo plan_info(const Plan *plan);
 char *plan_dump(const Plan *plan); /* text, mem_free */
-/* Debug aid: fills scratch with NaN before every run, dead buffers after their last use. */
+/* Debug aid: fills scratch with NaN before a run, dead buffers after their last use. */
 void plan_set_poison(bool on);
 /* Elementwise aliasing, in-place stores, dead code: switched off to test that they change
  * nothing. */

@@ -1,20 +1,22 @@
 /* core.run_loop: a run of the training loop (train/fit.h) with its host in Lua.
  *
  *     core.run_loop {
- *       kind = "fit" | "evaluate" | "predict" | "train_step" | "test_step" | "predict_step",
+ *       kind = "fit" | "evaluate" | "predict",         -- or "train_step" | "test_step" |
+ *                                                      -- "predict_step": one batch
  *       train = part, test = part, predict = part,     -- the parts that the kind needs
  *       first_epoch =, last_epoch =, validation_every = | validation_epochs = {...},
  *       model =, callbacks = {...},                    -- the live list
- *       program = function(mode, leaves) ... end,      -- a plan for a batch of such leaves
- *       results = function(mode) ... end,              -- plan of the metrics' results, names
+ *       program = function(mode, leaves) ... end,      -- the plan for such a batch
+ *       results = function(mode) ... end,              -- the metrics' plan, names
  *       reset = function(mode) ... end, pack = function(outputs) ... end,
  *     }
  *     part = { leaves = {tensors}, batch =, shuffle = "none" | "rows" | "batch", steps =,
  *              seed =, fit = }
  *
- * It returns the outcome and the values (evaluate: metrics; predict: outputs), or nil, a message
- * and whether that is finished text (an error that Lua code raised) or wants a script line,
- * and that line if it is known. It raises only for a spec that is wrong. */
+ * It returns the outcome and the values (evaluate: metrics; predict: outputs), or nil,
+ * a message and whether that is finished text (an error that Lua code raised) or wants
+ * a script line, and that line if it is known. It raises only for a spec that is
+ * wrong. */
 #include "script/fit.h"
 #include <signal.h>
 #include <string.h>
@@ -22,7 +24,6 @@
 #include <unistd.h>
 #include "base/mem.h"
 #include "data/class_weight.h"
-#include "data/tensor_source.h"
 #include "script/signals.h"
 
 /* ---- protected calls ---- */
@@ -38,8 +39,10 @@ static Run *get_current(lua_State *L) {
 }
 
 static void set_current(lua_State *L, Run *run) {
-    if (run) lua_pushlightuserdata(L, run);
-    else lua_pushnil(L);
+    if (run)
+        lua_pushlightuserdata(L, run);
+    else
+        lua_pushnil(L);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &current_run);
 }
 
@@ -136,7 +139,8 @@ static Plan *host_plan(Fit *fit, FitMode mode, const Batch *batch, int slot, Err
     run->batch = batch;
     run->slot = slot;
     if (!run_protected(run, call_program, true, err)) return NULL;
-    Plan *plan = script_check_plan(run->L, -1); /* call_program has checked it: no raise */
+    Plan *plan =
+        script_check_plan(run->L, -1); /* call_program has checked it: no raise */
     lua_pop(run->L, 1);
     return plan;
 }
@@ -160,7 +164,8 @@ static int keep_epoch(lua_State *L) {
 }
 
 static bool host_epoch(Fit *fit, Err *err) {
-    if (!(fit->hooks & (hook_bit(HOOK_epoch_end) | hook_bit(HOOK_train_end)))) return true;
+    if (!(fit->hooks & (hook_bit(HOOK_epoch_end) | hook_bit(HOOK_train_end))))
+        return true;
     return run_protected(fit->context, keep_epoch, false, err);
 }
 
@@ -199,71 +204,6 @@ static const FitHost host = {
     .interrupt_seen = host_interrupt_seen,
 };
 
-/* ---- reading the spec ---- */
-
-static int64_t read_integer(lua_State *L, int table, const char *field, int64_t fallback) {
-    int64_t value = fallback;
-    if (lua_getfield(L, table, field) != LUA_TNIL) value = luaL_checkinteger(L, -1);
-    lua_pop(L, 1);
-    return value;
-}
-
-static Shuffle read_shuffle(lua_State *L, int table) {
-    static const char *const names[] = {"none", "rows", "batch", NULL};
-    lua_getfield(L, table, "shuffle");
-    Shuffle shuffle = (Shuffle)luaL_checkoption(L, -1, "none", names);
-    lua_pop(L, 1);
-    return shuffle;
-}
-
-/* Opens the source of the mode's part, if the spec has one. */
-static void read_part(lua_State *L, Run *run, FitMode mode) {
-    if (lua_getfield(L, RUN_SPEC, run_mode_name(mode)) == LUA_TNIL) {
-        lua_pop(L, 1);
-        return;
-    }
-    int part = lua_gettop(L);
-    lua_getfield(L, part, "leaves");
-    int n = (int)lua_rawlen(L, -1);
-    Tensor *leaf = lua_newuserdatauv(L, (size_t)(n + 1) * sizeof *leaf, 0);
-    for (int i = 0; i < n; i++) {
-        lua_rawgeti(L, part + 1, i + 1);
-        leaf[i] = *script_check_tensor(L, -1);
-        lua_pop(L, 1);
-    }
-    TensorSourceOptions options = {
-        .batch = read_integer(L, part, "batch", 32),
-        .shuffle = read_shuffle(L, part),
-        .seed = (uint64_t)read_integer(L, part, "seed", 0),
-        .fit = read_integer(L, part, "fit", 0),
-    };
-    Err err = {0};
-    run->fit.part[mode].source = tensor_source_new(n, leaf, options, &err);
-    if (!run->fit.part[mode].source) script_error(L, &err);
-    run->fit.part[mode].steps = read_integer(L, part, "steps", 0);
-    lua_settop(L, part - 1);
-}
-
-static void read_epochs(lua_State *L, Run *run) {
-    Fit *fit = &run->fit;
-    fit->first_epoch = read_integer(L, RUN_SPEC, "first_epoch", 1);
-    fit->last_epoch = read_integer(L, RUN_SPEC, "last_epoch", 1);
-    fit->validation_every = read_integer(L, RUN_SPEC, "validation_every", 1);
-    if (lua_getfield(L, RUN_SPEC, "validation_epochs") == LUA_TTABLE) {
-        int n = (int)lua_rawlen(L, -1);
-        run->validation_epochs = mem_alloc((size_t)(n + 1) * sizeof *run->validation_epochs);
-        if (!run->validation_epochs) luaL_error(L, "out of memory for %d epochs", n);
-        for (int i = 0; i < n; i++) {
-            lua_rawgeti(L, -1, i + 1);
-            run->validation_epochs[i] = luaL_checkinteger(L, -1);
-            lua_pop(L, 1);
-        }
-        fit->n_validation = n;
-        fit->validation_epochs = run->validation_epochs;
-    }
-    lua_pop(L, 1);
-}
-
 /* ---- running ---- */
 
 typedef struct RunKind {
@@ -273,8 +213,9 @@ typedef struct RunKind {
 } RunKind;
 
 static const RunKind run_kinds[] = {
-    {"fit", FIT_TRAIN, false},      {"evaluate", FIT_TEST, false}, {"predict", FIT_PREDICT, false},
-    {"train_step", FIT_TRAIN, true}, {"test_step", FIT_TEST, true}, {"predict_step", FIT_PREDICT, true},
+    {"fit", FIT_TRAIN, false},       {"evaluate", FIT_TEST, false},
+    {"predict", FIT_PREDICT, false}, {"train_step", FIT_TRAIN, true},
+    {"test_step", FIT_TEST, true},   {"predict_step", FIT_PREDICT, true},
 };
 
 static const RunKind *read_kind(lua_State *L) {
@@ -292,9 +233,12 @@ static const RunKind *read_kind(lua_State *L) {
 static bool run_kind(Run *run, const RunKind *kind, Err *err) {
     if (kind->step) return fit_step(&run->fit, kind->mode, err);
     switch (kind->mode) {
-    case FIT_TRAIN: return fit_train(&run->fit, err);
-    case FIT_TEST: return fit_test(&run->fit, err);
-    default: return fit_predict(&run->fit, err);
+    case FIT_TRAIN:
+        return fit_train(&run->fit, err);
+    case FIT_TEST:
+        return fit_test(&run->fit, err);
+    default:
+        return fit_predict(&run->fit, err);
     }
 }
 
@@ -367,9 +311,9 @@ static int run_loop(lua_State *L) {
     lua_pushcclosure(L, park, 2);
     lua_replace(L, RUN_HANDLER);
     lua_newtable(L);
-    for (FitMode mode = 0; mode < FIT_MODES; mode++) read_part(L, run, mode);
+    for (FitMode mode = 0; mode < FIT_MODES; mode++) run_read_part(L, run, mode);
     if (!run->fit.part[kind->mode].source) luaL_error(L, "run_loop: nothing to run on");
-    read_epochs(L, run);
+    run_read_epochs(L, run);
 
     Err err = {0};
     run->outer = get_current(L);
@@ -412,7 +356,8 @@ static int class_weights(lua_State *L) {
     return 1;
 }
 
-/* core.terminal_width(): columns of the terminal that standard output is, nil when it is none. */
+/* core.terminal_width(): columns of the terminal that standard output is, nil when it
+ * is none. */
 static int terminal_width(lua_State *L) {
     struct winsize size;
     if (!isatty(STDOUT_FILENO)) return 0;

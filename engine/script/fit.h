@@ -1,8 +1,8 @@
-/* A run of the training loop as Lua sees it: what fit.c, fit_hooks.c and fit_logs.c share.
+/* A run of the training loop as Lua sees it: what the fit*.c files share.
  *
- * core.run_loop owns one stack frame for the whole run; the loop calls back into it. Every call
- * of Lua code goes through run_protected, so no error crosses the loop: the error is parked in
- * the anchors and comes out as the result of core.run_loop. */
+ * core.run_loop owns one stack frame for the whole run; the loop calls back into it.
+ * Every call of Lua code goes through run_protected, so no error crosses the loop: the
+ * error is parked in the anchors and comes out as the result of core.run_loop. */
 #ifndef CDL_SCRIPT_FIT_H
 #define CDL_SCRIPT_FIT_H
 #include "script/script.h"
@@ -13,8 +13,8 @@
 /* Places in the frame of core.run_loop. */
 enum { RUN_SPEC = 1, RUN_SELF, RUN_HANDLER, RUN_ANCHORS, RUN_HOOKS, RUN_TOP = RUN_HOOKS };
 
-/* Keys of the anchors table, which keeps alive what C refers to. Plans follow: ANCHOR_PLANS +
- * mode * FIT_PLANS + slot. */
+/* Keys of the anchors table, which keeps alive what C refers to. Plans follow:
+ * ANCHOR_PLANS + mode * FIT_PLANS + slot. */
 enum {
     ANCHOR_ERROR = 1,  /* the parked error with its traceback */
     ANCHOR_MESSAGE,    /* and without */
@@ -25,8 +25,8 @@ enum {
     ANCHOR_PLANS = ANCHOR_NAMES + FIT_MODES
 };
 
-/* One callback's function for one hook. The hooks table holds the function at 2 slot + 1 and
- * the callback at 2 slot + 2. */
+/* One callback's function for one hook. The hooks table holds the function at 2 slot +
+ * 1 and the callback at 2 slot + 2. */
 typedef struct HookEntry {
     int slot, callback; /* callback: its place in the list, from 1 */
     bool takes_logs;
@@ -56,8 +56,8 @@ typedef struct Run {
     int slot;
 } Run;
 
-/* Calls f(run, anchors, hooks, spec) protected; with `result` its one result is left on the stack. On
- * an error: parked, and err gets the message. */
+/* Calls f(run, anchors, hooks, spec) protected; with `result` its one result is left
+ * on the stack. On an error: parked, and err gets the message. */
 bool run_protected(Run *run, lua_CFunction f, bool result, Err *err);
 bool run_is_parked(const Run *run); /* an error is parked */
 void run_forget(Run *run);          /* forgets it */
@@ -69,6 +69,11 @@ bool run_hook(Fit *fit, Hook hook, int64_t number, const char *text, Err *err);
 bool run_lookup(Fit *fit, Err *err);
 /* Pushes "in callback 2 (EarlyStopping), on_epoch_end(3)"; a hook is running. */
 void run_push_place(lua_State *L, const Run *run, int hooks);
+
+/* ---- fit_spec.c: in the frame of core.run_loop ---- */
+/* Opens the source of the mode, if the spec has a part for it. */
+void run_read_part(lua_State *L, Run *run, FitMode mode);
+void run_read_epochs(lua_State *L, Run *run);
 
 /* ---- fit_logs.c: in protected functions ---- */
 void run_push_logs(lua_State *L, Run *run, HookLogs kind);

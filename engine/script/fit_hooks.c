@@ -1,9 +1,10 @@
 /* Finding the callbacks' hooks and calling them.
  *
- * Hooks are looked up before training begins and at each epoch's begin, through metatables, so
- * that an event itself needs no lookup: it walks a flat list of entries. A callback may ask to
- * hear of batches at most every so many seconds, with a field batch_interval; the clock is read
- * here, and Lua is not entered before the time has come. */
+ * Hooks are looked up before training begins and at each epoch's begin, through
+ * metatables, so that an event itself needs no lookup: it walks a flat list of
+ * entries. A callback may ask to hear of batches at most every so many seconds, with a
+ * field batch_interval; the clock is read here, and Lua is not entered before the time
+ * has come. */
 #include "script/fit.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -13,12 +14,13 @@
 /* Protected functions get the run, the anchors, the hooks table and the spec. */
 enum { ARG_RUN = 1, ARG_ANCHORS, ARG_HOOKS, ARG_SPEC };
 
-/* Leaves the callback's function for the hook on the stack, or nothing. The short names for
- * batches count only where the long one is missing. */
+/* Leaves the callback's function for the hook on the stack, or nothing. The short
+ * names for batches count only where the long one is missing. */
 static bool find_function(lua_State *L, int callback, Hook hook, int place) {
     const char *name = hook_table[hook].name;
     int type = lua_getfield(L, callback, name);
-    if (type == LUA_TNIL && (hook == HOOK_train_batch_begin || hook == HOOK_train_batch_end)) {
+    if (type == LUA_TNIL &&
+        (hook == HOOK_train_batch_begin || hook == HOOK_train_batch_end)) {
         lua_pop(L, 1);
         name = hook == HOOK_train_batch_begin ? "on_batch_begin" : "on_batch_end";
         type = lua_getfield(L, callback, name);
@@ -36,7 +38,8 @@ static bool find_function(lua_State *L, int callback, Hook hook, int place) {
                  luaL_typename(L, -1));
 }
 
-/* Whether the function on top takes the logs: it has room for them. Callable objects may. */
+/* Whether the function on top takes the logs: it has room for them. Callable objects
+ * may. */
 static bool takes_logs(lua_State *L, Hook hook) {
     if (hook_table[hook].arguments == HOOK_TEXT) return false;
     if (!lua_isfunction(L, -1)) return true;
@@ -62,11 +65,13 @@ static double read_interval(lua_State *L, int callback, Hook hook) {
 static double last_time(const Run *run, Hook hook, int callback) {
     const HookList *list = &run->list[hook];
     for (int i = 0; i < list->n; i++)
-        if (run->entry[list->first + i].callback == callback) return run->entry[list->first + i].last;
+        if (run->entry[list->first + i].callback == callback)
+            return run->entry[list->first + i].last;
     return 0;
 }
 
-/* Fills entries and lists from the callbacks at index `all`; the hooks table is at `table`. */
+/* Fills entries and lists from the callbacks at index `all`; the hooks table is at
+ * `table`. */
 static int find_all(lua_State *L, const Run *run, int all, int table, HookEntry *entry,
                     HookList lists[]) {
     int n = 0, count = (int)lua_rawlen(L, all);
@@ -77,7 +82,8 @@ static int find_all(lua_State *L, const Run *run, int all, int table, HookEntry 
             int callback = lua_gettop(L);
             if (find_function(L, callback, hook, i)) {
                 double interval = read_interval(L, callback, hook);
-                entry[n] = (HookEntry){n, i, takes_logs(L, hook), interval, last_time(run, hook, i)};
+                entry[n] = (HookEntry){n, i, takes_logs(L, hook), interval,
+                                       last_time(run, hook, i)};
                 lists[hook].throttled |= interval > 0;
                 lists[hook].n++;
                 lua_rawseti(L, table, 2 * n + 1);
@@ -132,11 +138,14 @@ void run_push_place(lua_State *L, const Run *run, int hooks) {
     lua_rawgeti(L, hooks, 2 * entry->slot + 2);
     if (luaL_getmetafield(L, -1, "__name") == LUA_TSTRING) name = lua_tostring(L, -1);
     lua_pushfstring(L, "in callback %d", entry->callback);
-    if (name) lua_pushfstring(L, " (%s)", name);
-    else lua_pushliteral(L, "");
+    if (name)
+        lua_pushfstring(L, " (%s)", name);
+    else
+        lua_pushliteral(L, "");
     if (def->arguments == HOOK_NUMBER)
         lua_pushfstring(L, ", %s(%I)", def->name, (LUAI_UACINT)run->number);
-    else lua_pushfstring(L, ", %s", def->name);
+    else
+        lua_pushfstring(L, ", %s", def->name);
     lua_concat(L, 3);
 }
 
@@ -149,16 +158,22 @@ static void push_text(lua_State *L, const Run *run) {
     lua_pushstring(L, run->text);
 }
 
-/* Pushes function, callback and arguments of an entry; gives the number of arguments. Logs are
- * at index `logs`. */
+/* Pushes function, callback and arguments of an entry; gives the number of arguments.
+ * Logs are at index `logs`. */
 static int push_call(lua_State *L, const Run *run, const HookEntry *entry, int logs) {
     lua_rawgeti(L, ARG_HOOKS, 2 * entry->slot + 1);
     lua_rawgeti(L, ARG_HOOKS, 2 * entry->slot + 2);
     int n = 1;
     switch (hook_table[run->hook].arguments) {
-    case HOOK_TEXT: push_text(L, run); return 2;
-    case HOOK_NUMBER: lua_pushinteger(L, run->number); n++; break;
-    case HOOK_LOGS: break;
+    case HOOK_TEXT:
+        push_text(L, run);
+        return 2;
+    case HOOK_NUMBER:
+        lua_pushinteger(L, run->number);
+        n++;
+        break;
+    case HOOK_LOGS:
+        break;
     }
     if (!entry->takes_logs) return n;
     lua_pushvalue(L, logs);
@@ -221,8 +236,8 @@ static bool nobody_due(const Run *run, Hook hook) {
     return true;
 }
 
-/* Calls every callback, whatever one of them raises: they close files and the like. A failure
- * here never takes the place of the one that ended the run. */
+/* Calls every callback, whatever one of them raises: they close files and the like. A
+ * failure here never takes the place of the one that ended the run. */
 static bool call_each(Run *run, Hook hook, Err *err) {
     const HookList list = run->list[hook];
     bool was_parked = run_is_parked(run), ok = true;

@@ -1,5 +1,5 @@
-/* The tables that hooks get as logs, made from the plans that compute the metrics' results. A
- * table is made only for a hook that takes it. */
+/* The tables that hooks get as logs, made from the plans that compute the metrics'
+ * results. A table is made only for a hook that takes it. */
 #include "script/fit.h"
 
 const char *run_mode_name(FitMode mode) {
@@ -8,7 +8,8 @@ const char *run_mode_name(FitMode mode) {
 }
 
 /* A metric's value: a number, or nested arrays for one with axes. */
-static const char *push_value(lua_State *L, const Operand *value, int axis, const char *at) {
+static const char *push_value(lua_State *L, const Operand *value, int axis,
+                              const char *at) {
     if (axis == value->shape.ndim) {
         lua_pushnumber(L, dtype_load(value->dtype, at));
         return at + dtype_size(value->dtype);
@@ -46,8 +47,10 @@ void run_push_results(lua_State *L, Run *run, FitMode mode, bool as_list) {
         if (!as_list) lua_rawgeti(L, -2, k + 1);
         const Operand *value = plan_output(plan, k);
         push_value(L, value, 0, value->data);
-        if (as_list) lua_rawseti(L, -2, k + 1);
-        else lua_rawset(L, -3);
+        if (as_list)
+            lua_rawseti(L, -2, k + 1);
+        else
+            lua_rawset(L, -3);
     }
     lua_remove(L, -2);
 }
@@ -56,8 +59,10 @@ void run_push_results(lua_State *L, Run *run, FitMode mode, bool as_list) {
 static void merge(lua_State *L, const char *prefix) {
     lua_pushnil(L);
     while (lua_next(L, -2)) {
-        if (prefix[0]) lua_pushfstring(L, "%s%s", prefix, lua_tostring(L, -2));
-        else lua_pushvalue(L, -2);
+        if (prefix[0])
+            lua_pushfstring(L, "%s%s", prefix, lua_tostring(L, -2));
+        else
+            lua_pushvalue(L, -2);
         lua_insert(L, -2);
         lua_rawset(L, -5);
     }
@@ -76,8 +81,10 @@ void run_keep_epoch(lua_State *L, Run *run) {
 /* The callbacks may change their table, so they get a copy of what the loop keeps. */
 static void push_epoch(lua_State *L) {
     lua_newtable(L);
-    if (lua_rawgeti(L, 2, ANCHOR_EPOCH_LOGS) == LUA_TTABLE) merge(L, "");
-    else lua_pop(L, 1);
+    if (lua_rawgeti(L, 2, ANCHOR_EPOCH_LOGS) == LUA_TTABLE)
+        merge(L, "");
+    else
+        lua_pop(L, 1);
 }
 
 /* {outputs = the batch's outputs in the model's structure}. */
@@ -89,7 +96,8 @@ static void push_outputs(lua_State *L, Run *run) {
     for (int k = 0; k < collect->n; k++) {
         Tensor view;
         Err err = {0};
-        if (!collect_tail(collect, k, run->fit.batch_rows, &view, &err)) script_error(L, &err);
+        if (!collect_tail(collect, k, run->fit.batch_rows, &view, &err))
+            script_error(L, &err);
         script_push_tensor(L, view);
         lua_rawseti(L, -2, k + 1);
     }
@@ -99,10 +107,20 @@ static void push_outputs(lua_State *L, Run *run) {
 
 void run_push_logs(lua_State *L, Run *run, HookLogs kind) {
     switch (kind) {
-    case LOGS_EMPTY: lua_newtable(L); break;
-    case LOGS_TRAIN: run_push_results(L, run, FIT_TRAIN, false); break;
-    case LOGS_TEST: run_push_results(L, run, FIT_TEST, false); break;
-    case LOGS_EPOCH: push_epoch(L); break;
-    case LOGS_OUTPUTS: push_outputs(L, run); break;
+    case LOGS_EMPTY:
+        lua_newtable(L);
+        break;
+    case LOGS_TRAIN:
+        run_push_results(L, run, FIT_TRAIN, false);
+        break;
+    case LOGS_TEST:
+        run_push_results(L, run, FIT_TEST, false);
+        break;
+    case LOGS_EPOCH:
+        push_epoch(L);
+        break;
+    case LOGS_OUTPUTS:
+        push_outputs(L, run);
+        break;
     }
 }

@@ -7,16 +7,18 @@ static bool check_outputs(const Plan *plan, int64_t rows, Err *err) {
     for (int k = 0; k < plan_outputs(plan); k++) {
         const Shape *shape = &plan_output(plan, k)->shape;
         if (shape->ndim < 1 || shape->dim[0] != rows)
-            return err_set(err,
-                           "output %d has shape %s for a batch of %lld; its first axis must be "
-                           "the batch",
-                           k + 1, shape_text(shape, text), (long long)rows);
+            return err_set(
+                err,
+                "output %d has shape %s for a batch of %lld; its first axis must be "
+                "the batch",
+                k + 1, shape_text(shape, text), (long long)rows);
     }
     return true;
 }
 
 /* Rows [0, count) of a tensor: a view. */
-static bool first_rows(const Tensor *t, int64_t first, int64_t count, Tensor *view, Err *err) {
+static bool first_rows(const Tensor *t, int64_t first, int64_t count, Tensor *view,
+                       Err *err) {
     int64_t start[SHAPE_MAX] = {first}, size[SHAPE_MAX], step[SHAPE_MAX];
     for (int i = 0; i < t->shape.ndim; i++) size[i] = t->shape.dim[i], step[i] = 1;
     size[0] = count;
@@ -65,21 +67,25 @@ static bool check_same(const Collect *collect, const Plan *plan, Err *err) {
         shape.dim[0] = collect->room;
         if (from->dtype != collect->output[k].dtype ||
             !shape_equal(&shape, &collect->output[k].shape))
-            return err_set(err,
-                           "output %d changes its shape between batches and cannot be joined: "
-                           "rows of %s, then of %s",
-                           k + 1, shape_text(&collect->output[k].shape, first),
-                           shape_text(&shape, now));
+            return err_set(
+                err,
+                "output %d changes its shape between batches and cannot be joined: "
+                "rows of %s, then of %s",
+                k + 1, shape_text(&collect->output[k].shape, first),
+                shape_text(&shape, now));
     }
     return true;
 }
 
-bool collect_add(Collect *collect, const Plan *plan, int64_t rows, int64_t expected, Err *err) {
+bool collect_add(Collect *collect, const Plan *plan, int64_t rows, int64_t expected,
+                 Err *err) {
     if (!check_outputs(plan, rows, err)) return false;
-    if (!collect->output && !begin(collect, plan, expected > rows ? expected : rows, err)) return false;
+    if (!collect->output && !begin(collect, plan, expected > rows ? expected : rows, err))
+        return false;
     if (!check_same(collect, plan, err)) return false;
     int64_t needed = collect->rows + rows;
-    if (needed > collect->room && !resize(collect, needed > 2 * collect->room ? needed : 2 * collect->room, err))
+    if (needed > collect->room &&
+        !resize(collect, needed > 2 * collect->room ? needed : 2 * collect->room, err))
         return false;
     for (int k = 0; k < collect->n; k++) {
         const Operand *from = plan_output(plan, k);

@@ -3,8 +3,8 @@
 #include "base/log.h"
 #include "train/step.h"
 
-/* Calls a hook. One that fails while a signal waits has been interrupted: the run ends as the
- * signal asks, without an error. */
+/* Calls a hook. One that fails while a signal waits has been interrupted: the run ends
+ * as the signal asks, without an error. */
 static bool call_hook(Fit *fit, Hook hook, int64_t number, Err *err) {
     if (!(fit->hooks & hook_bit(hook))) return true;
     Err failure = {0};
@@ -36,8 +36,9 @@ static bool run_batch(Fit *fit, FitMode mode, const Batch *batch, Err *err) {
     Plan *plan = step_run(fit, mode, batch, err);
     if (!plan) return false;
     fit->batch_rows = batch->rows;
-    if (mode == FIT_PREDICT && !collect_add(&fit->collect, plan, batch->rows,
-                                            expected_rows(&fit->part[mode], batch->rows), err))
+    if (mode == FIT_PREDICT &&
+        !collect_add(&fit->collect, plan, batch->rows,
+                     expected_rows(&fit->part[mode], batch->rows), err))
         return false;
     return call_hook(fit, batch_end[mode], fit->batch, err);
 }
@@ -47,7 +48,8 @@ static void warn_ran_out(Fit *fit, FitMode mode, int64_t batches) {
     if (fit->warned) return;
     fit->warned = true;
     if (mode == FIT_TRAIN)
-        log_warning("fit: the data ran out after %lld of %lld steps in epoch %lld; the epoch ends "
+        log_warning("fit: the data ran out after %lld of %lld steps in epoch %lld; the "
+                    "epoch ends "
                     "there and the next one starts the data anew",
                     done, steps, (long long)fit->epoch);
     else
@@ -97,8 +99,8 @@ static bool wants_validation(const Fit *fit) {
     return false;
 }
 
-/* Without a number of steps an epoch is a pass. With one, the data go on where the last epoch
- * left them. */
+/* Without a number of steps an epoch is a pass. With one, the data go on where the
+ * last epoch left them. */
 static bool start_data(Fit *fit, Err *err) {
     FitPart *part = &fit->part[FIT_TRAIN];
     if (part->steps > 0 && fit->pass > 0 && !source_ended(part->source)) return true;
@@ -124,7 +126,8 @@ static bool run_epoch(Fit *fit, Err *err) {
 }
 
 static bool train(Fit *fit, Err *err) {
-    if (!fit->host->begin(fit, FIT_TRAIN, err) || !fit->host->lookup(fit, err)) return false;
+    if (!fit->host->begin(fit, FIT_TRAIN, err) || !fit->host->lookup(fit, err))
+        return false;
     if (!call_hook(fit, HOOK_train_begin, 0, err)) return false;
     for (fit->epoch = fit->first_epoch; fit->epoch <= fit->last_epoch; fit->epoch++) {
         if (interrupted(fit)) break;
@@ -159,7 +162,8 @@ bool fit_train(Fit *fit, Err *err) {
     }
     if (fit->hooks & hook_bit(HOOK_exit)) {
         Err last = {0};
-        if (!fit->host->hook(fit, HOOK_exit, 0, fit_outcome_name(fit->outcome), &last) && ok) {
+        if (!fit->host->hook(fit, HOOK_exit, 0, fit_outcome_name(fit->outcome), &last) &&
+            ok) {
             ok = false;
             failure = last;
         }
@@ -180,7 +184,8 @@ bool fit_test(Fit *fit, Err *err) {
 }
 
 static bool predict(Fit *fit, Err *err) {
-    if (!fit->host->begin(fit, FIT_PREDICT, err) || !fit->host->lookup(fit, err)) return false;
+    if (!fit->host->begin(fit, FIT_PREDICT, err) || !fit->host->lookup(fit, err))
+        return false;
     if (!call_hook(fit, HOOK_predict_begin, 0, err)) return false;
     if (interrupted(fit)) return true;
     if (!source_start(fit->part[FIT_PREDICT].source, 1, err)) return false;
@@ -201,11 +206,13 @@ bool fit_step(Fit *fit, FitMode mode, Err *err) {
     if (source_next(fit->part[mode].source, &batch, err) != SOURCE_BATCH) return false;
     Plan *plan = step_run(fit, mode, &batch, err);
     if (!plan) return false;
-    return mode != FIT_PREDICT || collect_add(&fit->collect, plan, batch.rows, batch.rows, err);
+    return mode != FIT_PREDICT ||
+           collect_add(&fit->collect, plan, batch.rows, batch.rows, err);
 }
 
 const char *fit_outcome_name(FitOutcome outcome) {
-    static const char *const names[] = {"completed", "stop_training", "interrupted", "error"};
+    static const char *const names[] = {"completed", "stop_training", "interrupted",
+                                        "error"};
     return names[outcome];
 }
 

@@ -1,16 +1,17 @@
-/* The training loop. It draws batches from sources, runs plans, and tells a host what happens;
- * it knows no Lua. The host (script/fit.c) finds the hooks, makes plans, and holds the model.
+/* The training loop. It draws batches from sources, runs plans, and tells a host what
+ * happens; it knows no Lua. The host (script/fit.c) finds the hooks, makes plans, and
+ * holds the model.
  *
  *     Fit fit = {.host = &host, .context = me, .first_epoch = 1, .last_epoch = 5};
  *     fit.part[FIT_TRAIN].source = source;
  *     if (!fit_train(&fit, &err)) ...               // fit.outcome says how it ended
  *     fit_release(&fit);                            // sources are the caller's
  *
- * The order of events is Keras's: metrics are reset, epoch begin, for every batch (begin, step,
- * end), validation, epoch end. A wish to stop is looked at after a batch and after an epoch's
- * end; an interrupt (Ctrl-C) after a batch, and it ends the run without the epoch's end.
- * Errors unwind by return values; a plan that fails has changed no variable, so the model is
- * always left as after a whole step. */
+ * The order of events is Keras's: metrics are reset, epoch begin, for every batch
+ * (begin, step, end), validation, epoch end. A wish to stop is looked at after a batch
+ * and after an epoch's end; an interrupt (Ctrl-C) after a batch, and it ends the run
+ * without the epoch's end. Errors unwind by return values; a plan that fails has
+ * changed no variable, so the model is always left as after a whole step. */
 #ifndef CDL_TRAIN_FIT_H
 #define CDL_TRAIN_FIT_H
 #include "data/source.h"
@@ -19,7 +20,12 @@
 #include "train/hooks.h"
 
 typedef enum FitMode { FIT_TRAIN, FIT_TEST, FIT_PREDICT, FIT_MODES } FitMode;
-typedef enum FitOutcome { FIT_COMPLETED, FIT_STOPPED, FIT_INTERRUPTED, FIT_FAILED } FitOutcome;
+typedef enum FitOutcome {
+    FIT_COMPLETED,
+    FIT_STOPPED,
+    FIT_INTERRUPTED,
+    FIT_FAILED
+} FitOutcome;
 
 enum { FIT_PLANS = 8 }; /* batch shapes whose plans a run keeps at hand, per mode */
 
@@ -41,17 +47,19 @@ typedef struct Fit Fit;
 
 /* What the loop asks of its host. Functions that return false have set err. */
 typedef struct FitHost {
-    /* Calls a hook that somebody has. number: epoch or batch; text: for hooks that take one.
-     * May set fit->stop. For exception and exit it calls all, whatever one of them does. */
+    /* Calls a hook that somebody has. number: epoch or batch; text: for hooks that
+     * take one. May set fit->stop. For exception and exit it calls all, whatever one
+     * of them does. */
     bool (*hook)(Fit *fit, Hook hook, int64_t number, const char *text, Err *err);
     bool (*lookup)(Fit *fit, Err *err); /* sets fit->hooks */
-    /* A plan for the batch's shapes; the host keeps it alive as plan number `slot` of the mode. */
+    /* A plan for the batch's shapes; the host keeps it alive as plan number `slot` of
+     * the mode. */
     Plan *(*plan)(Fit *fit, FitMode mode, const Batch *batch, int slot, Err *err);
     bool (*reset)(Fit *fit, FitMode mode, Err *err); /* zeroes the mode's metrics */
-    bool (*epoch)(Fit *fit, Err *err);    /* an epoch is over: keep its metrics */
+    bool (*epoch)(Fit *fit, Err *err); /* an epoch is over: keep its metrics */
     bool (*begin)(Fit *fit, FitMode mode, Err *err); /* takes back an old wish to stop */
-    bool (*interrupted)(void);            /* a signal waits; cheap */
-    void (*interrupt_seen)(Fit *fit);     /* training ends because of it, in good order */
+    bool (*interrupted)(void);                       /* a signal waits; cheap */
+    void (*interrupt_seen)(Fit *fit); /* training ends because of it, in good order */
 } FitHost;
 
 struct Fit {

@@ -1,5 +1,5 @@
-/* The hooks as numbers and bits. A run keeps one mask of the hooks that somebody defines; an
- * event whose bit is not set costs a test of that bit and nothing else. */
+/* The hooks as numbers and bits. A run keeps one mask of the hooks that somebody
+ * defines; an event whose bit is not set costs a test of that bit and nothing else. */
 #ifndef CDL_TRAIN_HOOKS_H
 #define CDL_TRAIN_HOOKS_H
 #include <stdint.h>
@@ -12,7 +12,13 @@ typedef enum Hook {
 } Hook;
 
 typedef enum HookArguments { HOOK_LOGS, HOOK_NUMBER, HOOK_TEXT } HookArguments;
-typedef enum HookLogs { LOGS_EMPTY, LOGS_TRAIN, LOGS_EPOCH, LOGS_TEST, LOGS_OUTPUTS } HookLogs;
+typedef enum HookLogs {
+    LOGS_EMPTY,
+    LOGS_TRAIN,
+    LOGS_EPOCH,
+    LOGS_TEST,
+    LOGS_OUTPUTS
+} HookLogs;
 
 typedef struct HookDef {
     const char *name; /* "on_train_begin" */

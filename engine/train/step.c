@@ -10,7 +10,8 @@ static bool fits(const FitPlan *known, const Batch *batch) {
     return true;
 }
 
-/* Asks the host for a plan; the oldest one makes room. */
+/* Asks the host for a plan; where there is no room for one more, it takes the place
+ * behind the one that was used last. */
 static Plan *learn(Fit *fit, FitMode mode, const Batch *batch, Err *err) {
     FitPart *part = &fit->part[mode];
     int slot = part->plans < FIT_PLANS ? part->plans : (part->last + 1) % FIT_PLANS;
@@ -26,8 +27,10 @@ static Plan *learn(Fit *fit, FitMode mode, const Batch *batch, Err *err) {
         mem_free(type);
         return NULL;
     }
-    if (slot < part->plans) mem_free(part->plan[slot].type);
-    else part->plans++;
+    if (slot < part->plans)
+        mem_free(part->plan[slot].type);
+    else
+        part->plans++;
     part->plan[slot] = (FitPlan){plan, batch->parts, type};
     part->last = slot;
     return plan;
@@ -35,7 +38,8 @@ static Plan *learn(Fit *fit, FitMode mode, const Batch *batch, Err *err) {
 
 static Plan *find(Fit *fit, FitMode mode, const Batch *batch, Err *err) {
     FitPart *part = &fit->part[mode];
-    if (part->plans && fits(&part->plan[part->last], batch)) return part->plan[part->last].plan;
+    if (part->plans && fits(&part->plan[part->last], batch))
+        return part->plan[part->last].plan;
     for (int i = 0; i < part->plans; i++)
         if (fits(&part->plan[i], batch)) return part->plan[part->last = i].plan;
     return learn(fit, mode, batch, err);
@@ -43,7 +47,8 @@ static Plan *find(Fit *fit, FitMode mode, const Batch *batch, Err *err) {
 
 /* An error that the data caused is more use with the place in the run. */
 static void report(const Fit *fit, FitMode mode, const Err *failure, Err *err) {
-    if (fit->batch == 0) err_set_at(err, failure->where, "%s", failure->text);
+    if (fit->batch == 0)
+        err_set_at(err, failure->where, "%s", failure->text);
     else if (mode == FIT_TRAIN)
         err_set_at(err, failure->where, "%s (epoch %lld, batch %lld)", failure->text,
                    (long long)fit->epoch, (long long)fit->batch);
@@ -57,8 +62,10 @@ Plan *step_run(Fit *fit, FitMode mode, const Batch *batch, Err *err) {
     if (!plan) return NULL;
     for (int i = 0; i < batch->parts; i++) {
         const BatchPart *part = &batch->part[i];
-        if (part->rows) plan_bind_rows(plan, i, part->base, part->rows);
-        else plan_bind(plan, i, part->base);
+        if (part->rows)
+            plan_bind_rows(plan, i, part->base, part->rows);
+        else
+            plan_bind(plan, i, part->base);
     }
     Err failure = {0};
     if (plan_run(plan, &failure)) return plan;

@@ -1,5 +1,6 @@
-/* One step: the plan for the batch's shapes is found (or asked for, the first time that a shape
- * comes), its ports are bound, and it runs. Nothing is allocated for shapes seen before. */
+/* One step: the plan for the batch's shapes is found (or asked for, the first time
+ * that a shape comes), its ports are bound, and it runs. Nothing is allocated for
+ * shapes seen before. */
 #ifndef CDL_TRAIN_STEP_H
 #define CDL_TRAIN_STEP_H
 #include "train/fit.h"

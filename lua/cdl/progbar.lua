@@ -63,9 +63,9 @@ function M.new(options)
   }, Bar)
 end
 
-local function gauge(done, target)
-  local cells = math.min(CELLS, done * CELLS // math.max(target, 1))
-  return ("\27[32m%s\27[37m%s\27[0m"):format(("━"):rep(cells), ("━"):rep(CELLS - cells))
+local function gauge(done, target, cells)
+  local full = math.min(cells, done * cells // math.max(target, 1))
+  return ("\27[32m%s\27[37m%s\27[0m"):format(("━"):rep(full), ("━"):rep(cells - full))
 end
 
 -- Cuts the text to so many columns, so that the line never wraps and can be drawn over.
@@ -84,13 +84,14 @@ local function rate(self, done)
   return done > 0 and (now - self.started) / done or 0, now - self.started
 end
 
-local function draw(self, front, bar, back)
+-- front, the bar, back; the bar gives way where the line is too short for all. The last state
+-- is written whole, for it is not drawn over.
+local function draw(self, front, part, back, is_last)
   local room = self.width - 1 - (utf8.len(front) or #front)
-  if bar then
-    room = room - CELLS
-    if room < 10 then bar = "" end
-  end
-  self.output:write("\r", front, bar or "", cut(back, math.max(room, 10)), "\27[K")
+  local cells = math.max(0, math.min(CELLS, room - (utf8.len(back) or #back)))
+  local bar = part and cells >= 5 and gauge(part, self.target or part, cells) or ""
+  if bar ~= "" then room = room - cells end
+  self.output:write("\r", front, bar, is_last and back or cut(back, math.max(room, 10)), "\27[K")
   self.output:flush()
   self.drawn = true
 end
@@ -104,7 +105,7 @@ function Bar:update(done, logs)
   local step, elapsed = rate(self, done)
   if self.target then
     local eta = M.duration(step * math.max(self.target - done, 0))
-    draw(self, ("%s%d/%d "):format(head(self), done, self.target), gauge(done, self.target),
+    draw(self, ("%s%d/%d "):format(head(self), done, self.target), done,
       ("  ETA %s  %s%s"):format(eta, M.step_time(step), M.metrics(logs)))
   else
     draw(self, ("%s%d/Unknown "):format(head(self), done), nil,
@@ -118,8 +119,8 @@ function Bar:finish(done, logs)
   local step = done > 0 and elapsed / done or 0
   local count = ("%d/%d"):format(done, self.target or done)
   if self.verbose == 1 then
-    draw(self, head(self) .. count .. " ", gauge(1, 1),
-      ("  %s  %s%s"):format(M.duration(elapsed), M.step_time(step), M.metrics(logs)))
+    draw(self, head(self) .. count .. " ", done,
+      ("  %s  %s%s"):format(M.duration(elapsed), M.step_time(step), M.metrics(logs)), true)
     self.output:write "\n"
   else
     self.output:write(self.title and self.title .. " - " or "", count, " - ", M.duration(elapsed),

@@ -94,6 +94,14 @@ describe("the progress bar", function()
     local bar = progbar.new { target = 10, title = "Epoch 1/2", verbose = 1, output = output, width = 60 }
     bar:update(5, { a_metric_with_a_long_name = 0.5, another_metric_with_a_long_name = 0.5 })
     assert.equal(59, utf8.len(plain(output.text)) - 1)
+    output.text = ""
+    bar:update(5, { short = 0.5 })
+    assert.equal(59, utf8.len(plain(output.text)) - 1)
+    assert.matches("5/10 ━", output.text:gsub("\27%[%d*m", ""), 1, true) -- a shorter bar
+    assert.matches("short: 0.5000", output.text, 1, true)
+    output.text = ""
+    bar:finish(10, { a_metric_with_a_long_name = 0.5, another_metric_with_a_long_name = 0.25 })
+    assert.matches("another_metric_with_a_long_name: 0.2500", output.text, 1, true)
   end)
 
   it("does without a known length", function()

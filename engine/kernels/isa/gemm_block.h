@@ -15,7 +15,30 @@ enum {
     PACK_ROWS = 16
 };
 
+/* With AVX-512 most blocks are one panel, and packing A costs more than it saves. */
+#if defined(__AVX512F__)
+#define TURN_A 0
+#else
+#define TURN_A 1
+#endif
+
+/* Packed A: TURNED_ROWS rows. It is used where A's columns lie a multiple of TURN_STRIDE
+ * bytes apart, which fall on one another in the first level cache, and where each tile
+ * passes over several panels. The gap keeps the packed tiles from doing the same. */
+enum {
+    TURN_STRIDE = 4096,
+    TURNED_ROWS = 512 / sizeof(REAL),
+    TURNED_GAP = 64 / sizeof(REAL),
+    TURNED_TILES = (TURNED_ROWS + TILE_2 - 1) / TILE_2,
+    TURNED_SIZE = TURNED_TILES * (DEPTH * ((TILE_2 + VW - 1) / VW * VW) + TURNED_GAP)
+};
+
 static int vectors_of(int64_t columns) { return (int)((columns + VW - 1) / VW); }
+
+/* Tiles of equal height, never tall ones and a stump. */
+INLINE int tile_height(int64_t rows, int64_t tiles) {
+    return (int)((rows + tiles - 1) / tiles);
+}
 
 /* Rows of B, copied; the last vector is filled up with zeros. */
 static void pack_rows(const REAL *restrict b, int64_t b_depth, int64_t depth, int columns,
@@ -49,17 +72,52 @@ static void pack_columns(const REAL *restrict b, int64_t b_column, int64_t depth
     }
 }
 
-/* All rows of A times one packed (or direct) block of B of at most WIDTH columns. */
-static void block_rows(const Gemm *g, Tile *tile, const REAL *b, int64_t columns,
+/* Rows of A that lie as columns in memory, put together tile by tile: in each tile the rows
+ * of one k follow each other, filled up to whole vectors. Reads A line by line. */
+static void pack_tiles(const REAL *restrict a, int64_t a_depth, int64_t depth,
+                       int64_t rows, int64_t tiles, REAL *restrict to) {
+    const int64_t low = rows / tiles, higher = rows % tiles;
+    for (int64_t k = 0; k < depth; k++, a += a_depth) {
+        REAL *tile = to;
+        for (int64_t i = 0, m = 0; i < tiles; i++) {
+            int64_t height = low + (i < higher), stride = (height + VW - 1) / VW * VW;
+            for (int64_t r = 0; r < height; r += VW) {
+                int64_t left = rows - m - r;
+                Vec x =
+                    left < VW ? vec_load_part(a + m + r, (int)left) : vec_load(a + m + r);
+                vec_store(tile + k * stride + r, x);
+            }
+            m += height;
+            tile += depth * stride + TURNED_GAP;
+        }
+    }
+}
+
+/* Some rows of A times one packed (or direct) block of B of at most WIDTH columns. */
+static void block_rows(Tile *tile, int64_t rows, const REAL *b, int64_t columns,
                        bool direct) {
+#if TURN_A
+    REAL turned[TURNED_SIZE] __attribute__((aligned(64)));
+#else
+    REAL *const turned = NULL;
+#endif
     const REAL *a = tile->a, *bias = tile->bias;
     REAL *c = tile->c;
-    /* Tiles of equal height, never tall ones and a stump. */
-    int first = vectors_of(columns < PANEL ? columns : PANEL);
-    int64_t tiles = (g->rows + tile_rows[first - 1] - 1) / tile_rows[first - 1];
+    const int64_t a_row = tile->a_row;
+    const int tallest = tile_rows[vectors_of(columns < PANEL ? columns : PANEL) - 1];
+    const int64_t tiles = chunks(rows, tallest);
+    const bool turn = TURN_A && a_row == 1 && columns > PANEL &&
+                      tile->a_depth * (int64_t)sizeof(REAL) % TURN_STRIDE == 0;
+    if (turn) pack_tiles(a, tile->a_depth, tile->depth, rows, tiles, turned);
+    const REAL *next = turned;
     for (int64_t i = 0, m = 0; i < tiles; i++) {
-        int height = (int)((g->rows - m + tiles - i - 1) / (tiles - i));
-        tile->a = a + m * tile->a_row;
+        int height = tile_height(rows - m, tiles - i);
+        tile->a = a + m * a_row;
+        if (turn) {
+            tile->a = next;
+            tile->a_depth = vectors_of(height) * VW;
+            next += tile->depth * tile->a_depth + TURNED_GAP;
+        }
         for (int64_t n = 0; n < columns; n += PANEL) {
             int width = columns - n < PANEL ? (int)(columns - n) : PANEL;
             int vectors = vectors_of(width);
@@ -74,36 +132,46 @@ static void block_rows(const Gemm *g, Tile *tile, const REAL *b, int64_t columns
     }
 }
 
+/* The block of B from row k and column n on, packed. */
+static void pack_block(const Gemm *g, int64_t k, int64_t depth, int64_t n,
+                       int64_t columns, REAL *packed) {
+    const REAL *b = (const REAL *)g->b + k * g->b_depth + n * g->b_column;
+    for (int64_t p = 0; p < columns; p += PANEL) {
+        int width = columns - p < PANEL ? (int)(columns - p) : PANEL;
+        if (g->b_column == 1)
+            pack_rows(b + p, g->b_depth, depth, width, packed + p * depth);
+        else
+            pack_columns(b + p * g->b_column, g->b_column, depth, width,
+                         packed + p * depth);
+    }
+}
+
 static void gemm_blocks(const Gemm *g) {
     REAL packed[DEPTH * WIDTH] __attribute__((aligned(64)));
-    const int64_t blocks = g->depth > DEPTH ? (g->depth + DEPTH - 1) / DEPTH : 1;
+    const int64_t deeps = g->depth > 0 ? chunks(g->depth, DEPTH) : 1;
+    const int64_t talls = g->a_row == 1 ? chunks(g->rows, TURNED_ROWS) : 1;
     for (int64_t n = 0; n < g->columns; n += WIDTH) {
         int64_t columns = g->columns - n < WIDTH ? g->columns - n : WIDTH;
         bool direct = g->rows < PACK_ROWS && g->b_column == 1 && columns % VW == 0;
-        for (int64_t i = 0, k = 0; i < blocks; i++) {
-            int64_t depth = (g->depth - k + blocks - i - 1) / (blocks - i);
-            const REAL *b = (const REAL *)g->b + k * g->b_depth + n * g->b_column;
-            bool end = i == blocks - 1;
-            Tile tile = {.a = (const REAL *)g->a + k * g->a_depth,
-                         .a_row = g->a_row,
-                         .a_depth = g->a_depth,
-                         .depth = depth,
-                         .b_depth = g->b_depth,
-                         .c = (REAL *)g->c + n,
-                         .c_row = g->c_row,
-                         .bias = end && g->bias ? (const REAL *)g->bias + n : NULL,
-                         .flags =
-                             (i ? TILE_CONTINUE : 0) | (end && g->relu ? TILE_RELU : 0)};
-            for (int64_t p = 0; p < columns && !direct; p += PANEL) {
-                int width = columns - p < PANEL ? (int)(columns - p) : PANEL;
-                if (g->b_column == 1)
-                    pack_rows(b + p, g->b_depth, depth, width, packed + p * depth);
-                else
-                    pack_columns(b + p * g->b_column, g->b_column, depth, width,
-                                 packed + p * depth);
+        for (int64_t i = 0; i < deeps; i++) {
+            int64_t k = g->depth * i / deeps, depth = g->depth * (i + 1) / deeps - k;
+            bool end = i == deeps - 1;
+            if (!direct) pack_block(g, k, depth, n, columns, packed);
+            const REAL *b = direct ? (const REAL *)g->b + k * g->b_depth + n : packed;
+            for (int64_t j = 0; j < talls; j++) {
+                int64_t m = g->rows * j / talls;
+                Tile tile = {.a = (const REAL *)g->a + m * g->a_row + k * g->a_depth,
+                             .a_row = g->a_row,
+                             .a_depth = g->a_depth,
+                             .depth = depth,
+                             .b_depth = g->b_depth,
+                             .c = (REAL *)g->c + m * g->c_row + n,
+                             .c_row = g->c_row,
+                             .bias = end && g->bias ? (const REAL *)g->bias + n : NULL,
+                             .flags = (i ? TILE_CONTINUE : 0) |
+                                      (end && g->relu ? TILE_RELU : 0)};
+                block_rows(&tile, g->rows * (j + 1) / talls - m, b, columns, direct);
             }
-            block_rows(g, &tile, direct ? b : packed, columns, direct);
-            k += depth;
         }
     }
 }

@@ -79,11 +79,15 @@ INLINE void tile_body(const int M, const int NV, const Tile *t) {
     if (t->flags & TILE_RELU) {
         EACH_ROW EACH_VECTOR sum[m][v] = vec_relu(sum[m][v]);
     }
-    EACH_ROW EACH_VECTOR {
-        if (v == NV - 1)
-            vec_store_part(c + m * c_row + v * VW, sum[m][v], t->last);
-        else
-            vec_store(c + m * c_row + v * VW, sum[m][v]);
+    if (t->last == VW) {
+        EACH_ROW EACH_VECTOR vec_store(c + m * c_row + v * VW, sum[m][v]);
+    } else {
+        EACH_ROW EACH_VECTOR {
+            if (v < NV - 1)
+                vec_store(c + m * c_row + v * VW, sum[m][v]);
+            else
+                vec_store_part(c + m * c_row + v * VW, sum[m][v], t->last);
+        }
     }
 }
 

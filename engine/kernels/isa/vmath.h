@@ -25,6 +25,11 @@ VMATH int32_t vmath_bits(float x) {
     return bits;
 }
 
+/* 2^e for -127 < e < 128; for others (from nan) any number. */
+VMATH float vmath_power(int32_t e) {
+    return vmath_from_bits((int32_t)((uint32_t)(e + 127) << 23));
+}
+
 /* The larger of a and b; nan if a is. With constants for b this limits an argument. */
 VMATH float vmath_max(float a, float b) { return a < b ? b : a; }
 VMATH float vmath_min(float a, float b) { return a > b ? b : a; }
@@ -48,8 +53,7 @@ VMATH float vmath_exp(float x) {
     float r = x - n * 0.693359375f; /* ln 2 in two pieces; the product with n is exact */
     r = r + n * 2.12194440e-4f;
     int32_t e = vmath_bits(shifted) - 0x4b400000, half = e >> 1;
-    float low = vmath_from_bits((half + 127) * (1 << 23));
-    float high = vmath_from_bits((e - half + 127) * (1 << 23));
+    float low = vmath_power(half), high = vmath_power(e - half);
     return (vmath_expm1_small(r) + 1.0f) * low * high;
 }
 
@@ -63,8 +67,9 @@ VMATH float vmath_expm1(float x) {
 VMATH float vmath_log(float x) {
     int tiny = x < 0x1p-126f;
     float scaled = tiny ? x * 0x1p23f : x;
-    int32_t bits = vmath_bits(scaled), e = (bits - 0x3f3504f3) >> 23;
-    float m = vmath_from_bits((int32_t)((uint32_t)bits - ((uint32_t)e << 23))) - 1.0f;
+    uint32_t bits = (uint32_t)vmath_bits(scaled);
+    int32_t e = (int32_t)(bits - 0x3f3504f3u) >> 23;
+    float m = vmath_from_bits((int32_t)(bits - ((uint32_t)e << 23))) - 1.0f;
     float z = m * m, f = (float)(tiny ? e - 23 : e);
     float p = 6.7466400564e-02f;
     p = p * m - 1.1675652117e-01f;

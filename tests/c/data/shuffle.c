@@ -12,7 +12,9 @@ static int is_permutation(const int64_t *rows, int64_t first, int64_t n) {
     return 1;
 }
 
-static int differ(const int64_t *a, const int64_t *b) { return memcmp(a, b, N * sizeof *a) != 0; }
+static int differ(const int64_t *a, const int64_t *b) {
+    return memcmp(a, b, N * sizeof *a) != 0;
+}
 
 static void all_rows_once(void) {
     int64_t rows[N];
@@ -74,4 +76,5 @@ static void orders_are_uniform(void) {
     CHECK(chi < 50);
 }
 
-TEST_MAIN(all_rows_once, a_function_of_its_key, batches_keep_their_rows, orders_are_uniform)
+TEST_MAIN(all_rows_once, a_function_of_its_key, batches_keep_their_rows,
+          orders_are_uniform)

@@ -29,7 +29,8 @@ static void in_order_without_copies(void) {
             CHECK(!source_ended(source));
             CHECK(source_next(source, &batch, &err) == SOURCE_BATCH);
             CHECK(batch.rows == sizes[k] && batch.parts == 2);
-            CHECK(batch.part[0].shape.dim[0] == sizes[k] && batch.part[0].shape.dim[1] == 3);
+            CHECK(batch.part[0].shape.dim[0] == sizes[k] &&
+                  batch.part[0].shape.dim[1] == 3);
             CHECK(batch.part[0].rows == NULL);
             CHECK(batch.part[0].base == leaf[0].data + first * 3 * 4);
             CHECK(value_at(&batch, 1, 0) == 100.0f + (float)first);
@@ -45,7 +46,8 @@ static void in_order_without_copies(void) {
 
 static void shuffled_rows_belong_together(void) {
     Tensor leaf[2] = {numbers(100, 1, 0), numbers(100, 1, 1000)};
-    TensorSourceOptions options = {.batch = 16, .shuffle = SHUFFLE_ROWS, .seed = 3, .fit = 1};
+    TensorSourceOptions options = {
+        .batch = 16, .shuffle = SHUFFLE_ROWS, .seed = 3, .fit = 1};
     Source *source = tensor_source_new(2, leaf, options, NULL);
     float first_of[3];
     for (int pass = 1; pass <= 3; pass++) {
@@ -53,7 +55,9 @@ static void shuffled_rows_belong_together(void) {
         Batch batch;
         source_start(source, pass == 3 ? 1 : pass, NULL);
         for (int k = 0; source_next(source, &batch, NULL) == SOURCE_BATCH; k++) {
-            if (k == 0) first_of[pass - 1] = value_at(&batch, 0, 0) * 100 + value_at(&batch, 0, 1);
+            if (k == 0)
+                first_of[pass - 1] =
+                    value_at(&batch, 0, 0) * 100 + value_at(&batch, 0, 1);
             for (int64_t row = 0; row < batch.rows; row++) {
                 CHECK(value_at(&batch, 1, row) == value_at(&batch, 0, row) + 1000);
                 sum += value_at(&batch, 0, row);
@@ -72,7 +76,8 @@ static void views_are_copied_once(void) {
     Tensor whole = numbers(3, 4, 0), turned;
     int perm[] = {1, 0};
     CHECK(tensor_permute(&whole, perm, &turned, NULL));
-    Source *source = tensor_source_new(1, &turned, (TensorSourceOptions){.batch = 2}, NULL);
+    Source *source =
+        tensor_source_new(1, &turned, (TensorSourceOptions){.batch = 2}, NULL);
     Batch batch;
     source_start(source, 1, NULL);
     CHECK(source_next(source, &batch, NULL) == SOURCE_BATCH);

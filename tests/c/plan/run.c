@@ -1,4 +1,6 @@
-/* Ports, rows, threads. */
+/* Ports, rows, threads, forked children. */
+#include <sys/wait.h>
+#include <unistd.h>
 #include "base/mem.h"
 #include "base/pool.h"
 #include "support.h"
@@ -93,6 +95,33 @@ static void threads_give_the_same_bits(void) {
     CHECK(memcmp(plainly.data, weights[0].data, tensor_bytes(&weights[0])) == 0);
     release_all(3, weights);
     tensor_release(&plainly);
+}
+
+/* Children forked after the parent has trained train as it did, each with workers of its
+ * own, and get the same bits. */
+static void forked_children_train(void) {
+    float want[10], got[10];
+    Tensor weights;
+    train(2, want, &weights);
+    tensor_release(&weights);
+    pid_t child[30];
+    for (int k = 0; k < 30; k++) {
+        fflush(NULL);
+        child[k] = fork();
+        if (child[k] == 0) {
+            train(1 + k % 3, got, &weights);
+            _exit(memcmp(got, want, sizeof want) ? 1 : 0);
+        }
+        CHECK(child[k] > 0);
+    }
+    for (int k = 0; k < 30; k++) {
+        int status = -1;
+        CHECK(waitpid(child[k], &status, 0) == child[k]);
+        CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+    train(2, got, &weights);
+    CHECK(memcmp(got, want, sizeof want) == 0);
+    tensor_release(&weights);
 }
 
 /* The optimizer's updates go into the variables without copies. */
@@ -221,6 +250,6 @@ static void bad_arguments(void) {
     graph_free(g);
 }
 
-TEST_MAIN(threads_give_the_same_bits, a_training_step_copies_nothing,
+TEST_MAIN(threads_give_the_same_bits, forked_children_train, a_training_step_copies_nothing,
           a_wrong_label_changes_nothing, rows_and_plain_memory, empty_and_scalar,
           bad_arguments)

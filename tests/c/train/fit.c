@@ -36,9 +36,12 @@ static void note(const char *format, ...) {
 static bool hook(Fit *fit, Hook which, int64_t number, const char *text, Err *err) {
     Host *host = fit->context;
     const HookDef *def = &hook_table[which];
-    if (def->arguments == HOOK_NUMBER) note("%s(%d) ", def->name + 3, (int)number);
-    else if (def->arguments == HOOK_TEXT) note("%s(%s) ", def->name + 3, text);
-    else note("%s ", def->name + 3);
+    if (def->arguments == HOOK_NUMBER)
+        note("%s(%d) ", def->name + 3, (int)number);
+    else if (def->arguments == HOOK_TEXT)
+        note("%s(%s) ", def->name + 3, text);
+    else
+        note("%s ", def->name + 3);
     if (which == host->stop_at && number == host->stop_number) {
         fit->stop[which == HOOK_test_batch_end ? FIT_TEST : FIT_TRAIN] = true;
         if (which == HOOK_predict_batch_end) fit->stop[FIT_PREDICT] = true;
@@ -103,8 +106,13 @@ static bool interrupted(void) { return interrupt_after >= 0 && interrupt_after--
 
 static void interrupt_seen(Fit *fit) { seen++; }
 
-static const FitHost host_calls = {.hook = hook, .lookup = lookup, .plan = ask_plan, .reset = reset,
-                                   .epoch = epoch, .begin = begin, .interrupted = interrupted,
+static const FitHost host_calls = {.hook = hook,
+                                   .lookup = lookup,
+                                   .plan = ask_plan,
+                                   .reset = reset,
+                                   .epoch = epoch,
+                                   .begin = begin,
+                                   .interrupted = interrupted,
                                    .interrupt_seen = interrupt_seen};
 
 /* A fit on `rows` numbers 1, 2, 3, ... with all hooks. */
@@ -118,7 +126,10 @@ static Fit start(int64_t rows, TensorSourceOptions options) {
     tensor_zero(&zero, DTYPE_FLOAT32, shape_of(0), NULL);
     host_state.sum = variable_new("sum", &zero, false, NULL);
     tensor_release(&zero);
-    Fit fit = {.host = &host_calls, .context = &host_state, .first_epoch = 1, .last_epoch = 1,
+    Fit fit = {.host = &host_calls,
+               .context = &host_state,
+               .first_epoch = 1,
+               .last_epoch = 1,
                .validation_every = 1};
     Tensor x = {0};
     tensor_new(&x, DTYPE_FLOAT32, shape_of(2, rows, (int64_t)1), NULL);
@@ -153,10 +164,13 @@ static void events_in_order(void) {
     fit.part[FIT_TEST].steps = 1;
     CHECK(fit_train(&fit, &err));
     CHECK(fit.outcome == FIT_COMPLETED);
-    CHECK(strcmp(host_state.events,
-                 "train_begin epoch_begin(1) train_batch_begin(1) train_batch_end(1) "
-                 "train_batch_begin(2) train_batch_end(2) test_begin test_batch_begin(1) "
-                 "test_batch_end(1) test_end [val] epoch_end(1) train_end exit(completed) ") == 0);
+    CHECK(
+        strcmp(
+            host_state.events,
+            "train_begin epoch_begin(1) train_batch_begin(1) train_batch_end(1) "
+            "train_batch_begin(2) train_batch_end(2) test_begin test_batch_begin(1) "
+            "test_batch_end(1) test_end [val] epoch_end(1) train_end exit(completed) ") ==
+        0);
     CHECK(sum_now() == 10 + 3); /* all training rows once, two rows of validation */
     CHECK(host_state.lookups == 2 && host_state.resets == 2);
     finish(&fit);
@@ -177,7 +191,8 @@ static void a_wish_to_stop(void) {
     host_state.stop_number = 2;
     CHECK(fit_train(&fit, NULL));
     CHECK(fit.outcome == FIT_STOPPED);
-    CHECK_TEXT(host_state.events, "train_batch_end(2) test_begin"); /* validates all the same */
+    CHECK_TEXT(host_state.events,
+               "train_batch_end(2) test_begin"); /* validates all the same */
     CHECK_TEXT(host_state.events, "[val] epoch_end(1) train_end exit(stop_training) ");
     CHECK(!strstr(host_state.events, "train_batch_begin(3)"));
     finish(&fit);
@@ -197,7 +212,8 @@ static void a_wish_to_stop(void) {
     host_state.stop_number = 3;
     fit.last_epoch = 2;
     CHECK(fit_train(&fit, NULL));
-    CHECK_TEXT(host_state.events, "test_batch_end(3) [val] epoch_end(1) test_batch_end(1)");
+    CHECK_TEXT(host_state.events,
+               "test_batch_end(3) [val] epoch_end(1) test_batch_end(1)");
     CHECK(!strstr(host_state.events, "test_batch_end(4)"));
     finish(&fit);
 }
@@ -215,8 +231,10 @@ static void check_steps(int64_t steps, const int want[4]) {
     log_enable(true);
     int epoch_number = 0;
     for (char *at = host_state.events; (at = strstr(at, "_")); at++) {
-        if (strncmp(at, "_begin(", 7) == 0) epoch_number++;
-        else if (strncmp(at, "_end(", 5) == 0) got[epoch_number]++;
+        if (strncmp(at, "_begin(", 7) == 0)
+            epoch_number++;
+        else if (strncmp(at, "_end(", 5) == 0)
+            got[epoch_number]++;
     }
     for (int i = 0; i < 4; i++) CHECK(got[i + 1] == want[i]);
     finish(&fit);
@@ -253,8 +271,9 @@ static void validation_when_it_is_due(void) {
     fit.validation_every = 2;
     host_state.hooks = hook_bit(HOOK_epoch_end);
     CHECK(fit_train(&fit, NULL));
-    CHECK_TEXT(host_state.events, "[] epoch_end(1) [val] epoch_end(2) [] epoch_end(3) [val] epoch_end(4) "
-                                  "[] epoch_end(5)");
+    CHECK_TEXT(host_state.events,
+               "[] epoch_end(1) [val] epoch_end(2) [] epoch_end(3) [val] epoch_end(4) "
+               "[] epoch_end(5)");
     finish(&fit);
 
     fit = start(2, twos);
@@ -263,7 +282,8 @@ static void validation_when_it_is_due(void) {
     fit.n_validation = 2;
     host_state.hooks = hook_bit(HOOK_epoch_end);
     CHECK(fit_train(&fit, NULL));
-    CHECK_TEXT(host_state.events, "[val] epoch_end(1) [] epoch_end(2) [] epoch_end(3) [val] epoch_end(4)");
+    CHECK_TEXT(host_state.events,
+               "[val] epoch_end(1) [] epoch_end(2) [] epoch_end(3) [val] epoch_end(4)");
     finish(&fit);
 }
 
@@ -304,7 +324,8 @@ static void an_error_in_a_hook(void) {
     CHECK(!fit_train(&fit, &err));
     CHECK(strcmp(err.text, "boom") == 0 && strcmp(err.where, "script.lua:3") == 0);
     CHECK(fit.outcome == FIT_FAILED);
-    CHECK_TEXT(host_state.events, "train_batch_end(2) exception(script.lua:3: boom) exit(error) ");
+    CHECK_TEXT(host_state.events,
+               "train_batch_end(2) exception(script.lua:3: boom) exit(error) ");
     CHECK(!strstr(host_state.events, "train_end"));
     CHECK(sum_now() == 1 + 2 + 3 + 4); /* the batch whose end hook failed is whole */
     finish(&fit);
@@ -336,7 +357,8 @@ static void plans_by_shape(void) {
 }
 
 static void shuffled_epochs_hold_all_rows(void) {
-    Fit fit = start(101, (TensorSourceOptions){.batch = 8, .shuffle = SHUFFLE_ROWS, .seed = 5, .fit = 1});
+    Fit fit = start(101, (TensorSourceOptions){
+                             .batch = 8, .shuffle = SHUFFLE_ROWS, .seed = 5, .fit = 1});
     without_validation(&fit);
     fit.last_epoch = 2;
     CHECK(fit_train(&fit, NULL));
@@ -351,9 +373,10 @@ static void predict_joins_batches(void) {
     const Tensor *out = &fit.collect.output[0];
     CHECK(out->shape.ndim == 2 && out->shape.dim[0] == 5 && out->shape.dim[1] == 1);
     for (int i = 0; i < 5; i++) CHECK(((float *)out->data)[i] == 2.0f * (float)(i + 1));
-    CHECK(strcmp(host_state.events,
-                 "predict_begin predict_batch_begin(1) predict_batch_end(1) predict_batch_begin(2) "
-                 "predict_batch_end(2) predict_batch_begin(3) predict_batch_end(3) predict_end ") == 0);
+    CHECK(strcmp(host_state.events, "predict_begin predict_batch_begin(1) "
+                                    "predict_batch_end(1) predict_batch_begin(2) "
+                                    "predict_batch_end(2) predict_batch_begin(3) "
+                                    "predict_batch_end(3) predict_end ") == 0);
     finish(&fit);
 
     fit = start(50, twos);
@@ -391,5 +414,5 @@ static void a_step_allocates_nothing(void) {
 
 TEST_MAIN(events_in_order, only_hooks_that_exist, a_wish_to_stop, steps_go_on_over_epochs,
           epochs_from_to, validation_when_it_is_due, an_interrupt_ends_in_good_order,
-          an_error_in_a_hook, plans_by_shape, shuffled_epochs_hold_all_rows, predict_joins_batches,
-          one_step_without_hooks, a_step_allocates_nothing)
+          an_error_in_a_hook, plans_by_shape, shuffled_epochs_hold_all_rows,
+          predict_joins_batches, one_step_without_hooks, a_step_allocates_nothing)

@@ -1,0 +1,294 @@
+--- cdl's half of the comparison with Keras: runs every case of a table and writes the results.
+--
+--     cdl compare.lua FOLDER
+--
+-- FOLDER/cases.lua returns the descriptions of the cases, FOLDER/given.npz holds their arrays as
+-- "number/name". Results go to FOLDER/results.npz by the same rule, errors to FOLDER/errors.txt.
+local cdl = require "cdl"
+
+local folder = assert(arg[1], "the folder of the cases is missing")
+
+--- By kind: run[kind](case, given) returns tensors (or numbers) by name. `case.make` is the object,
+-- not made yet.
+local run = {}
+
+-- Arrays x1, x2, ... of a case as a list.
+local function listed(arrays, name)
+  local list = {}
+  while arrays[name .. #list + 1] do list[#list + 1] = arrays[name .. #list + 1] end
+  return list
+end
+
+local function single(list)
+  if #list == 1 then return list[1] end
+  return list
+end
+
+-- results["name 1"], results["name 2"] ... from a list.
+local function number_into(results, name, list)
+  for i, value in ipairs(list) do results[name .. i] = value end
+end
+
+-- ---- functions of one tensor ----
+
+-- The value of f at x, and the gradient of sum(value * factors).
+local function value_and_gradient(f, x, factors)
+  return cdl.jit(function(traced, weights)
+    local y = f(traced)
+    return y, cdl.gradients((y * weights):sum(), traced, { unused = "zeros" })
+  end)(x, factors)
+end
+
+function run.activation(case, given)
+  local f, results = case.make(), {}
+  for _, name in ipairs { "random", "edges" } do
+    local x = given[name]
+    if x then
+      local eager = f(x)
+      local value, gradient = value_and_gradient(f, x, given[name .. " weights"])
+      results[name .. " value"], results[name .. " gradient"] = value, gradient
+      results[name .. " value, eager"] = eager
+    end
+  end
+  return results
+end
+
+function run.regularizer(case, given)
+  local value, gradient = value_and_gradient(case.make(), given.weight, cdl.tensor(1))
+  return { value = value, gradient = gradient }
+end
+
+function run.constraint(case, given)
+  local constraint = case.make()
+  return { value = cdl.jit(function(w) return constraint(w) end)(given.weight) }
+end
+
+function run.initializer(case)
+  return { values = case.make()(case.shape, "float32") }
+end
+
+function run.schedule(case, given)
+  local schedule, values, traced = case.make(), {}, {}
+  local compiled = cdl.jit(function(step) return schedule(step) * 1 end)
+  for i, step in ipairs(given.steps:totable()) do
+    values[i] = schedule(step):item()
+    traced[i] = compiled(cdl.tensor(step, "int64")):item()
+  end
+  return { values = cdl.tensor(values), ["values, traced"] = cdl.tensor(traced) }
+end
+
+-- ---- layers ----
+
+local function symbols(inputs)
+  local list = {}
+  for i, x in ipairs(inputs) do
+    list[i] = cdl.Input { shape = table.move(x.shape, 2, x.ndim, 1, {}), dtype = x.dtype }
+  end
+  return single(list)
+end
+
+function run.layer(case, given)
+  local layer, inputs = case.make(), listed(given, "x")
+  local x = single(inputs)
+  local results = { shape = cdl.tensor(layer(symbols(inputs)).shape) }
+  layer:set_weights(listed(given, "weight"))
+  results.inference = layer(x, false)
+  local trained, count = layer.trainable_weights, #inputs
+  local sources = inputs[1].dtype == "float32" and count or 0
+  local step = cdl.jit(function(factors, ...)
+    local traced = { ... }
+    local y = layer(single(traced), true)
+    local from = table.move(traced, 1, sources, 1, {})
+    table.move(trained, 1, #trained, #from + 1, from)
+    return y, table.unpack(cdl.gradients((y * factors):sum(), from, { unused = "zeros" }))
+  end)
+  local values = { step(given.factors, table.unpack(inputs)) }
+  results.training = values[1]
+  for i = 1, sources do results["gradient of x" .. i] = values[1 + i] end
+  for i = 1, #trained do results["gradient of weight " .. i] = values[1 + sources + i] end
+  for i, variable in ipairs(layer.non_trainable_weights) do results["fixed weight " .. i] = variable:value() end
+  return results
+end
+
+function run.random_layer(case, given)
+  local layer = case.make()
+  return { inference = layer(given.x, false), training = layer(given.x, true) }
+end
+
+-- ---- losses ----
+
+local REDUCTIONS = { "sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none" }
+local FORMS = { "none", "row", "column", "full", "zero" }
+
+-- The loss with a reduction, of predictions that are made where `after` says.
+local function loss_values(case, reduction)
+  local loss = case.make()(reduction)
+  local before = case.after and cdl.activations.get(case.after)
+  return function(y_true, y_pred, weights, mask)
+    if before then y_pred = before(y_pred) end
+    if mask then y_pred.mask = mask end
+    return loss(y_true, y_pred, weights)
+  end
+end
+
+function run.loss(case, given)
+  local results, y_true, y_pred = {}, given.y_true, given.y_pred
+  local function both(name, values, t, p, weights)
+    results[name] = cdl.jit(values)(t, p, weights)
+    results[name .. ", eager"] = values(t, p, weights)
+  end
+  for _, reduction in ipairs(REDUCTIONS) do
+    local values = loss_values(case, reduction)
+    for _, form in ipairs(FORMS) do
+      local weights = given["weights " .. form]
+      if weights or form == "none" then
+        both(reduction .. ", weights " .. form, values, y_true, y_pred, weights)
+      end
+    end
+    if given.mask then
+      local masked = cdl.jit(function(t, p, mask, weights) return values(t, p, weights, mask) end)
+      results[reduction .. ", masked"] = masked(y_true, y_pred, given.mask)
+      results[reduction .. ", masked and weighted"] = masked(y_true, y_pred, given.mask, given["weights row"])
+      if reduction == "sum_over_batch_size" then
+        results["all masked"] = masked(y_true, y_pred, given["no mask"])
+      end
+    end
+  end
+  local values = loss_values(case, nil)
+  local gradient = cdl.grad(function(p, t, weights) return values(t, p, weights) end)
+  results["gradient, weights none"] = gradient(y_pred, y_true)
+  if given["weights row"] then
+    results["gradient, weights row"] = gradient(y_pred, y_true, given["weights row"])
+  end
+  if given["corner y_true"] then
+    both("corners", loss_values(case, "none"), given["corner y_true"], given["corner y_pred"])
+  end
+  return results
+end
+
+-- ---- metrics ----
+
+function run.metric(case, given)
+  local metric, results = case.make(), {}
+  local step = cdl.jit(function(y_true, y_pred, weights, mask)
+    if mask then y_pred.mask = mask end
+    metric:update_state(y_true, y_pred, weights)
+    return metric:result()
+  end)
+  results.nothing = metric:result()
+  for i = 1, 2 do
+    metric:update_state(given["y_true" .. i], given["y_pred" .. i])
+    results["after " .. i] = metric:result()
+  end
+  metric:reset_state()
+  results.reset = metric:result()
+  for i = 1, 2 do
+    results["weighted after " .. i] = step(given["y_true" .. i], given["y_pred" .. i], given["weights" .. i])
+  end
+  if case.masked then
+    metric:reset_state()
+    for i = 1, 2 do
+      results.masked = step(given["y_true" .. i], given["y_pred" .. i], given["weights" .. i], given["mask" .. i])
+    end
+  end
+  return results
+end
+
+function run.accumulator(case, given)
+  local metric, results = case.make(), {}
+  for i = 1, 2 do
+    metric:update_state(given["values" .. i], given["weights" .. i])
+    results["after " .. i] = metric:result()
+  end
+  return results
+end
+
+-- ---- optimizers ----
+
+function run.optimizer(case, given)
+  local optimizer, variables, results = case.make(), {}, {}
+  for i, value in ipairs(listed(given, "v")) do variables[i] = cdl.Variable(value, { name = "v" .. i }) end
+  optimizer:build(variables)
+  local step = cdl.jit(function(...) optimizer:apply({ ... }, variables) return cdl.tensor(0) end)
+  for number = 1, case.steps do
+    if number == 3 then
+      for key, value in pairs(case.assign) do optimizer[key] = value end
+    end
+    local gradients = {}
+    for i = 1, #variables do gradients[i] = given[("g%d of step %d"):format(i, number)] end
+    step(table.unpack(gradients))
+    for i, variable in ipairs(variables) do
+      results[("v%d after step %d"):format(i, number)] = variable:value()
+    end
+  end
+  for i, variable in ipairs(optimizer.variables) do
+    results[("state %d (%s)"):format(i, variable.path:match "[^/]*$")] = variable:value()
+  end
+  results.iterations = optimizer.iterations
+  if case.finalize then
+    optimizer:finalize()
+    for i, variable in ipairs(variables) do results[("v%d at the end"):format(i)] = variable:value() end
+  end
+  return results
+end
+
+-- ---- whole runs ----
+
+function run.fit(case, given)
+  local model = case.make()
+  local x, y = listed(given, "x"), listed(given, "y")
+  local shapes = {}
+  for i, part in ipairs(x) do shapes[i] = part.shape end
+  if not model.built then model:build(single(shapes)) end
+  model:set_weights(listed(given, "weight"))
+  model:compile(case.compile())
+  local options = case.fit
+  options.sample_weight = given.sample_weight
+  if case.validation then
+    options.validation_data = { single(listed(given, "validation x")), single(listed(given, "validation y")) }
+  end
+  local history = model:fit(single(x), single(y), options)
+  local results = {}
+  for key, values in pairs(history.history) do results["history " .. key] = cdl.tensor(values) end
+  results.epochs = cdl.tensor(history.epoch)
+  number_into(results, "weight ", model:get_weights())
+  results.iterations = model.optimizer.iterations
+  results.evaluate = cdl.tensor { model:evaluate(single(x), single(y), { batch_size = case.batch_size,
+    verbose = 0, sample_weight = given.sample_weight }) }
+  local predictions = model:predict(single(x), { batch_size = case.batch_size, verbose = 0 })
+  number_into(results, "predict ", #y > 1 and predictions or { predictions })
+  return results
+end
+
+-- ---- all cases ----
+
+-- A function that evaluates a Lua expression with the submodules of cdl as globals.
+local function maker(expression)
+  local environment = setmetatable({ cdl = cdl }, { __index = function(_, key) return cdl[key] end })
+  return assert(load("return " .. expression, "=" .. expression, "t", environment))
+end
+
+local all = cdl.io.loadz(folder .. "/given.npz")
+local given = {}
+for name, array in pairs(all) do
+  local number, key = name:match "^(%d+)/(.*)$"
+  number = tonumber(number)
+  given[number] = given[number] or {}
+  given[number][key] = array
+end
+
+local results, errors = {}, {}
+for number, case in ipairs(dofile(folder .. "/cases.lua")) do
+  local ok, values = xpcall(function()
+    case.make = maker(case.make)
+    if case.compile then case.compile = maker(case.compile) end
+    return run[case.kind](case, given[number] or {})
+  end, debug.traceback)
+  if ok then
+    for name, value in pairs(values) do results[("%d/%s"):format(number, name)] = value end
+  else
+    errors[#errors + 1] = ("%d\t%s"):format(number, tostring(values):gsub("\n", "\\n"))
+  end
+end
+cdl.io.savez(folder .. "/results.npz", results)
+cdl.io.write_text(folder .. "/errors.txt", table.concat(errors, "\n") .. "\n")

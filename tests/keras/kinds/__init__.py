@@ -1,0 +1,12 @@
+"""The kinds of cases that the table in cases.py is made of."""
+
+from kinds.activation import activation
+from kinds.fit import fit
+from kinds.layer import layer, random_layer
+from kinds.loss import loss
+from kinds.metric import accumulator, metric
+from kinds.optimizer import optimizer
+from kinds.small import constraint, initializer, regularizer, schedule
+
+__all__ = ["accumulator", "activation", "constraint", "fit", "initializer", "layer", "loss", "metric",
+           "optimizer", "random_layer", "regularizer", "schedule"]

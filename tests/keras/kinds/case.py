@@ -1,0 +1,56 @@
+"""Case: one line of the table. It knows what to give to both programs and what Keras makes of it.
+
+A kind of case is a subclass with
+
+    kind                 the name of its function in compare.lua
+    relative, absolute   what is allowed: |cdl - Keras| <= absolute + relative |Keras|
+    prepare(random)      runs Keras; returns the arrays that cdl is given and those it must
+                         arrive at, by name
+    options()            what compare.lua has to know besides: a dict
+    read(results)        what cdl has given, where it is not compared as it is
+"""
+
+import zlib
+
+import numpy
+
+
+class Case:
+    kind = None
+    relative, absolute = 1e-5, 1e-6
+
+    def __init__(self, name, made=None, relative=None, absolute=None):
+        self.name, self.made = name, made
+        self.relative = self.relative if relative is None else relative
+        self.absolute = self.absolute if absolute is None else absolute
+
+    def prepare(self, random):
+        raise NotImplementedError
+
+    def options(self):
+        return {}
+
+    def run_keras(self):
+        """(given, expected); the numbers depend on the case's name alone."""
+        random = numpy.random.default_rng(zlib.crc32(f"{self.kind} {self.name}".encode()))
+        given, expected = self.prepare(random)
+        return ({key: numpy.asarray(value) for key, value in given.items()},
+                {key: numpy.asarray(value) for key, value in expected.items()})
+
+    def description(self):
+        """What compare.lua reads of this case; "make" is a Lua expression."""
+        return {"kind": self.kind, "make": self.made.lua(), **self.options()}
+
+    def read(self, results):
+        """cdl's results in the form of the expected ones."""
+        return results
+
+
+def normal(random, shape, scale=1.0):
+    """float32 numbers around 0."""
+    return (random.standard_normal(shape) * scale).astype("float32")
+
+
+def numbered(name, arrays):
+    """{"x1": ..., "x2": ...} from a list of arrays."""
+    return {f"{name}{i}": array for i, array in enumerate(arrays, 1)}

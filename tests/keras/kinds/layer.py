@@ -1,0 +1,91 @@
+"""Layers: shapes, outputs, gradients with respect to inputs and weights, and what training does
+to the weights itself (moving averages)."""
+
+import jax
+import keras
+import numpy
+
+from kinds.case import Case, normal, numbered
+from lua_text import Made
+
+
+class Layer(Case):
+    kind = "layer"
+    relative, absolute = 1e-5, 2e-6
+
+    def __init__(self, name, arguments=None, x=(4, 3), low=None, **more):
+        """x: the shape of the input, or a list of shapes. With low, the inputs are the integers
+        from 0 below it."""
+        made = Made("layers", name, arguments)
+        self.shapes, self.low = x if isinstance(x, list) else [x], low
+        super().__init__(f"{made.lua()[7:]} of {x}", made, **more)
+
+    def make_inputs(self, random):
+        if self.low:
+            return [random.integers(0, self.low, shape).astype("int32") for shape in self.shapes]
+        return [normal(random, shape) for shape in self.shapes]
+
+    def build(self, inputs, random):
+        """The layer with random weights, the shape of its output, and its weights."""
+        layer = self.made.keras()
+        symbols = [keras.Input(batch_shape=(None, *x.shape[1:]), dtype=str(x.dtype)) for x in inputs]
+        shape = layer(symbols if len(symbols) > 1 else symbols[0]).shape
+        weights = []
+        for variable in layer.weights:
+            value = normal(random, variable.shape, 0.5)
+            weights.append(abs(value) + 0.5 if "variance" in variable.path else value)
+        layer.set_weights(weights)
+        return layer, [-1 if size is None else size for size in shape], weights
+
+    def prepare(self, random):
+        inputs = self.make_inputs(random)
+        layer, shape, weights = self.build(inputs, random)
+        x = inputs if len(inputs) > 1 else inputs[0]
+        inference = layer(x, training=False)
+        factors = normal(random, inference.shape)
+        given = numbered("x", inputs) | numbered("weight", weights) | {"factors": factors}
+        expected = {"shape": shape, "inference": inference}
+
+        def weigh(trainable, x):
+            y, rest = layer.stateless_call(trainable, fixed, x, training=True)
+            return keras.ops.sum(y * factors), (y, rest)
+
+        trainable = [variable.value for variable in layer.trainable_variables]
+        fixed = [variable.value for variable in layer.non_trainable_variables]
+        to_inputs = numpy.issubdtype(inputs[0].dtype, numpy.floating)
+        differentiate = jax.value_and_grad(weigh, argnums=(0, 1) if to_inputs else 0, has_aux=True)
+        (_, (y, rest)), gradients = differentiate(trainable, x)
+        of_weights, of_inputs = gradients if to_inputs else (gradients, [])
+        expected["training"] = y
+        expected |= numbered("gradient of weight ", of_weights)
+        expected |= numbered("gradient of x", of_inputs if isinstance(x, list) or not to_inputs else [of_inputs])
+        return given, expected | numbered("fixed weight ", rest)
+
+
+class RandomLayer(Layer):
+    """A layer that draws random numbers while training: its statistics are compared."""
+
+    kind = "random_layer"
+    relative, absolute = 0, 0.03
+
+    def __init__(self, name, arguments=None, x=(200, 300), **more):
+        super().__init__(name, arguments, x=x, **more)
+
+    def prepare(self, random):
+        x = numpy.ones(self.shapes[0], "float32")
+        layer = self.made.keras()
+        return {"x": x}, {"inference": layer(x, training=False), **statistics(layer(x, training=True))}
+
+    def read(self, results):
+        return {"inference": results["inference"], **statistics(results["training"])}
+
+
+def statistics(y):
+    """What a random tensor looks like from afar."""
+    y = numpy.asarray(y)
+    columns, rows = y.mean(axis=0), y.reshape(len(y), -1).mean(axis=1)
+    return {"mean": y.mean(), "deviation": y.std(), "zeros": (y == 0).mean(), "largest": y.max(),
+            "deviation of columns": columns.std(), "deviation of rows": rows.std()}
+
+
+layer, random_layer = Layer, RandomLayer
