@@ -12,7 +12,8 @@ const char *isa_name(Isa isa) {
     return names[isa];
 }
 
-/* The features that the compiler may use under the flags of each object (CMakeLists.txt). */
+/* The features that the compiler may use under the flags of each object
+ * (CMakeLists.txt). */
 bool isa_supported(Isa isa) {
     if (isa == ISA_BASE) return true;
 #if defined(__x86_64__)
@@ -21,9 +22,9 @@ bool isa_supported(Isa isa) {
                 __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
                 __builtin_cpu_supports("popcnt");
     if (isa == ISA_AVX2) return avx2;
-    return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") &&
-           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-           __builtin_cpu_supports("avx512vl");
+    return avx2 && __builtin_cpu_supports("avx512f") &&
+           __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 #else
     return false;
 #endif
@@ -38,8 +39,8 @@ static Isa choose(void) {
     for (Isa isa = ISA_BASE; isa < ISA_COUNT; isa++) {
         if (strcmp(wanted, words[isa]) != 0) continue;
         if (isa_supported(isa)) return isa;
-        log_warning("CDL_ISA=%s: this CPU does not have %s; using %s", wanted, isa_name(isa),
-                    isa_name(best));
+        log_warning("CDL_ISA=%s: this CPU does not have %s; using %s", wanted,
+                    isa_name(isa), isa_name(best));
         return best;
     }
     log_warning("CDL_ISA=%s: expected base, avx2 or avx512; using %s", wanted,

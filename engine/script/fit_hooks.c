@@ -108,7 +108,7 @@ static int lookup(lua_State *L) {
     HookList lists[HOOK_COUNT];
     int n = find_all(L, run, all, all + 1, scratch, lists);
     HookEntry *entry = mem_grow(run->entry, (size_t)(n + 1) * sizeof *entry);
-    if (!entry) return luaL_error(L, "out of memory for %d hooks", n);
+    if (!entry) script_raise(L, "out of memory for %d hooks", n);
     for (int i = 0; i < n; i++) entry[i] = scratch[i];
     run->entry = entry;
     run->fit.hooks = 0;

@@ -56,7 +56,7 @@ void run_read_epochs(lua_State *L, Run *run) {
         int n = (int)lua_rawlen(L, -1);
         run->validation_epochs =
             mem_alloc((size_t)(n + 1) * sizeof *run->validation_epochs);
-        if (!run->validation_epochs) luaL_error(L, "out of memory for %d epochs", n);
+        if (!run->validation_epochs) script_raise(L, "out of memory for %d epochs", n);
         for (int i = 0; i < n; i++) {
             lua_rawgeti(L, -1, i + 1);
             run->validation_epochs[i] = luaL_checkinteger(L, -1);

@@ -29,7 +29,7 @@ local compile_signature = signature.new("compile", {
 -- ---- what compile was given, by output ----
 
 local function is_identifier(x)
-  return type(x) == "string" or type(x) == "function" or class.of(x) ~= nil
+  return type(x) == "string" or type(x) == "function" or class.is_class(x) or class.of(x) ~= nil
 end
 
 -- A list or dict by output as a list in the order of the outputs; `one` makes it from a single

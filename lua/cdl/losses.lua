@@ -15,16 +15,13 @@ local words = require "cdl.words"
 
 local M = {}
 
-local REDUCTIONS = { "sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none" }
-
 --- Base class: a subclass defines `call(self, y_true, y_pred)`, a tensor of values per sample.
 local Loss = Configured:extend "Loss"
 M.Loss = Loss
 
 Loss.doc = "Base class of losses: a subclass defines call(self, y_true, y_pred)."
 Loss.base_arguments = {
-  { "reduction", REDUCTIONS, "sum_over_batch_size", null = true,
-    doc = "how values become one number: the mean over all elements, their sum, the mean by weights; or \"none\"" },
+  reduction.row,
   { "name", "string", doc = "for messages; from the class if left out" },
   { "dtype", "dtype", "float32", doc = "what labels and predictions are cast to" },
 }

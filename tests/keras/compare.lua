@@ -118,7 +118,7 @@ end
 -- ---- losses ----
 
 local REDUCTIONS = { "sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none" }
-local FORMS = { "none", "row", "column", "full", "zero" }
+local FORMS = { "none", "full", "column", "zero" }
 
 -- The loss with a reduction, of predictions that are made where `after` says.
 local function loss_values(case, reduction)
@@ -148,7 +148,7 @@ function run.loss(case, given)
     if given.mask then
       local masked = cdl.jit(function(t, p, mask, weights) return values(t, p, weights, mask) end)
       results[reduction .. ", masked"] = masked(y_true, y_pred, given.mask)
-      results[reduction .. ", masked and weighted"] = masked(y_true, y_pred, given.mask, given["weights row"])
+      results[reduction .. ", masked and weighted"] = masked(y_true, y_pred, given.mask, given["weights full"])
       if reduction == "sum_over_batch_size" then
         results["all masked"] = masked(y_true, y_pred, given["no mask"])
       end
@@ -157,8 +157,8 @@ function run.loss(case, given)
   local values = loss_values(case, nil)
   local gradient = cdl.grad(function(p, t, weights) return values(t, p, weights) end)
   results["gradient, weights none"] = gradient(y_pred, y_true)
-  if given["weights row"] then
-    results["gradient, weights row"] = gradient(y_pred, y_true, given["weights row"])
+  if given["weights full"] then
+    results["gradient, weights full"] = gradient(y_pred, y_true, given["weights full"])
   end
   if given["corner y_true"] then
     both("corners", loss_values(case, "none"), given["corner y_true"], given["corner y_pred"])

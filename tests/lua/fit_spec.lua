@@ -208,6 +208,51 @@ describe("fit", function()
     assert.same({ 8, 1 }, wide:predict(pixels, { verbose = 0 }).shape)
   end)
 
+  it("allocates nothing in a step after the first", function()
+    local x, y = line_data(40)
+    local counts = {}
+    new_model(0.1, { "mae" }):fit(x, y, quiet { batch_size = 4, callbacks = {
+      { on_train_batch_end = function(_, batch, logs)
+        counts[batch] = logs.loss and select(3, core.memory())
+      end } } })
+    assert.equal(10, #counts)
+    assert.equal(counts[2], counts[10])
+  end)
+
+  it("fails cleanly when there is no memory", function()
+    local x, y = line_data(10)
+    local model, failed = new_model(), 0
+    local options = { batch_size = 4, validation_split = 0.2, validation_freq = { 1 }, class_weight = { [1] = 2 },
+      callbacks = { { on_epoch_end = function() end } } }
+    model:fit(x, y, quiet(options)) -- the plans are made
+    for n = 1, 40 do
+      core.fail_allocation(n)
+      local ok, problem = pcall(model.fit, model, x, y, options)
+      core.fail_allocation(0)
+      if not ok then
+        failed = failed + 1
+        assert.matches("out of memory", problem, 1, true)
+      end
+    end
+    assert.is_true(failed > 5)
+    assert.same({ 1 }, model:fit(x, y, quiet {}).epoch)
+  end)
+
+  it("runs in a coroutine", function()
+    local x, y = line_data(4)
+    local model = new_model()
+    local run = coroutine.wrap(function()
+      return #model:fit(x, y, quiet { epochs = 2, callbacks = { { on_epoch_end = function() end } } }).epoch
+    end)
+    assert.equal(2, run())
+    run = coroutine.wrap(function()
+      return pcall(model.fit, model, x, y, quiet { callbacks = { { on_epoch_end = coroutine.yield } } })
+    end)
+    local ok, problem = run()
+    assert.is_false(ok) -- a hook cannot yield across the loop
+    assert.matches("yield", problem, 1, true)
+  end)
+
   it("takes nested tables of numbers", function()
     local model = new_model()
     local history = model:fit({ { 1 }, { 2 } }, { { 1 }, { 2 } }, quiet {})

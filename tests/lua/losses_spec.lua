@@ -197,7 +197,8 @@ describe("categorical crossentropies", function()
     local z = cdl.tensor { { 3, 1, -2 }, { 60, 0, 0 }, { 0.5, 0.2, 0.1 } }
     for _, case in ipairs {
       { losses.SparseCategoricalCrossentropy { reduction = "none" }, cdl.tensor({ 1, 1, 0 }, "int64") },
-      { losses.CategoricalCrossentropy { reduction = "none" }, cdl.tensor { { 0, 1, 0 }, { 0, 1, 0 }, { 0.5, 0.25, 0.25 } } },
+      { losses.CategoricalCrossentropy { reduction = "none" },
+        cdl.tensor { { 0, 1, 0 }, { 0, 1, 0 }, { 0.5, 0.25, 0.25 } } },
     } do
       local loss, t = case[1], case[2]
       local plain = loss(t, cdl.softmax(z))
@@ -246,7 +247,8 @@ describe("masks", function()
     local kept = { true, false, true, true }
     close((0.81 + 0.49 + 0.16) / 3, Squares()(t, masked(kept)))
     close((0.4 * 0.81 + 0.2 * 0.49 + 0.1 * 0.16) / 3, Squares()(t, masked(kept), w))
-    close((0.4 * 0.81 + 0.2 * 0.49 + 0.1 * 0.16) / 3, Squares()(cdl.stack { t, t }, masked(kept, true), cdl.stack { w, w }))
+    close((0.4 * 0.81 + 0.2 * 0.49 + 0.1 * 0.16) / 3,
+      Squares()(cdl.stack { t, t }, masked(kept, true), cdl.stack { w, w }))
     close(0.81 + 0.49 + 0.16, Squares { reduction = "sum" }(t, masked(kept)))
     close((0.4 * 0.81 + 0.2 * 0.49 + 0.1 * 0.16) / 0.7,
       Squares { reduction = "mean_with_sample_weight" }(t, masked(kept), w))

@@ -45,7 +45,8 @@ describe("regularizers", function()
     assert.error_matches(function() regularizers.get "l3" end, "unknown regularizer 'l3'")
     assert.error_matches(function() regularizers.L2(-1) end, "L2: l2 must be at least 0, got %-1")
     assert.error_matches(function() regularizers.L1(math.huge) end, "l1 must be less than")
-    assert.error_matches(function() regularizers.get(4) end, "regularizer must be a name, an object or a function, got 4")
+    assert.error_matches(function() regularizers.get(4) end,
+      "regularizer must be a name, an object or a function, got 4")
   end)
 
   it("can be one's own class", function()

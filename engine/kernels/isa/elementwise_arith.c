@@ -3,13 +3,13 @@
 #include <math.h>
 #include "kernels/isa/loops.h"
 
-#define ARITH_KERNEL(name, expression)                                                     \
-    BINARY_ROW(name, uint8_t, expression)                                                  \
-    BINARY_ROW(name, uint32_t, expression)                                                 \
-    BINARY_ROW(name, uint64_t, expression)                                                 \
-    BINARY_ROW(name, float, expression)                                                    \
-    BINARY_ROW(name, double, expression)                                                   \
-    BINARY_KERNEL(name, 0, 0.15, NULL, name##_uint8_t, name##_uint32_t, name##_uint64_t,   \
+#define ARITH_KERNEL(name, expression)                                                   \
+    BINARY_ROW(name, uint8_t, expression)                                                \
+    BINARY_ROW(name, uint32_t, expression)                                               \
+    BINARY_ROW(name, uint64_t, expression)                                               \
+    BINARY_ROW(name, float, expression)                                                  \
+    BINARY_ROW(name, double, expression)                                                 \
+    BINARY_KERNEL(name, 0, 0.15, NULL, name##_uint8_t, name##_uint32_t, name##_uint64_t, \
                   name##_float, name##_double)
 
 ARITH_KERNEL(add, a + b)
@@ -20,15 +20,15 @@ BINARY_ROW(div, float, a / b)
 BINARY_ROW(div, double, a / b)
 BINARY_KERNEL(div, 0, 0.2, NULL, NULL, NULL, NULL, div_float, div_double)
 
-/* The comparison is false for a nan on either side: one in a is caught by the second test,
- * one in b is what the else gives. */
-#define EXTREME_KERNEL(name, sign)                                                         \
-    BINARY_ROW(name, uint8_t, a sign b ? a : b)                                            \
-    BINARY_ROW(name, int32_t, a sign b ? a : b)                                            \
-    BINARY_ROW(name, int64_t, a sign b ? a : b)                                            \
-    BINARY_ROW(name, float, ((a sign b) | (a != a)) ? a : b)                               \
-    BINARY_ROW(name, double, ((a sign b) | (a != a)) ? a : b)                              \
-    BINARY_KERNEL(name, 0, 0.15, NULL, name##_uint8_t, name##_int32_t, name##_int64_t,     \
+/* The comparison is false for a nan on either side: one in a is caught by the second
+ * test, one in b is what the else gives. */
+#define EXTREME_KERNEL(name, sign)                                                       \
+    BINARY_ROW(name, uint8_t, a sign b ? a : b)                                          \
+    BINARY_ROW(name, int32_t, a sign b ? a : b)                                          \
+    BINARY_ROW(name, int64_t, a sign b ? a : b)                                          \
+    BINARY_ROW(name, float, ((a sign b) | (a != a)) ? a : b)                             \
+    BINARY_ROW(name, double, ((a sign b) | (a != a)) ? a : b)                            \
+    BINARY_KERNEL(name, 0, 0.15, NULL, name##_uint8_t, name##_int32_t, name##_int64_t,   \
                   name##_float, name##_double)
 
 EXTREME_KERNEL(maximum, >)
@@ -36,15 +36,15 @@ EXTREME_KERNEL(minimum, <)
 
 /* Division rounded down; the remainder has the divisor's sign, as in Lua. b is not 0.
  * Dividing the smallest integer by -1 traps on the machine, so that is a negation. */
-#define SIGNED_DIVISION(type, unsigned_type)                                               \
-    static inline type floordiv_of_##type(type a, type b) {                                \
-        if (b == -1) return (type)(0 - (unsigned_type)a);                                  \
-        return a / b - (a % b != 0 && (a < 0) != (b < 0));                                 \
-    }                                                                                      \
-    static inline type mod_of_##type(type a, type b) {                                     \
-        if (b == -1) return 0;                                                             \
-        type rest = a % b;                                                                 \
-        return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;                       \
+#define SIGNED_DIVISION(type, unsigned_type)                                             \
+    static inline type floordiv_of_##type(type a, type b) {                              \
+        if (b == -1) return (type)(0 - (unsigned_type)a);                                \
+        return a / b - (a % b != 0 && (a < 0) != (b < 0));                               \
+    }                                                                                    \
+    static inline type mod_of_##type(type a, type b) {                                   \
+        if (b == -1) return 0;                                                           \
+        type rest = a % b;                                                               \
+        return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;                     \
     }
 SIGNED_DIVISION(int32_t, uint32_t)
 SIGNED_DIVISION(int64_t, uint64_t)
@@ -67,23 +67,23 @@ static void report_zero(const Row *row, int64_t i) {
               (long)(row->at + i + 1));
 }
 
-#define INTEGER_ROW(name, type)                                                            \
-    static void name##_##type(const Row *row) {                                            \
-        type *y = row->out;                                                                \
-        const type *left = row->in[0], *right = row->in[1];                                \
-        int64_t step_a = !(row->scalars & 1), step_b = !(row->scalars & 2);                \
-        for (int64_t i = 0; i < row->n; i++) {                                             \
-            type a = left[i * step_a], b = right[i * step_b];                              \
-            if (b == 0) report_zero(row, i);                                               \
-            y[i] = b == 0 ? 0 : name##_of_##type(a, b);                                    \
-        }                                                                                  \
+#define INTEGER_ROW(name, type)                                                          \
+    static void name##_##type(const Row *row) {                                          \
+        type *y = row->out;                                                              \
+        const type *left = row->in[0], *right = row->in[1];                              \
+        int64_t step_a = !(row->scalars & 1), step_b = !(row->scalars & 2);              \
+        for (int64_t i = 0; i < row->n; i++) {                                           \
+            type a = left[i * step_a], b = right[i * step_b];                            \
+            if (b == 0) report_zero(row, i);                                             \
+            y[i] = b == 0 ? 0 : name##_of_##type(a, b);                                  \
+        }                                                                                \
     }
-#define DIVISION_KERNEL(name, nanoseconds)                                                 \
-    INTEGER_ROW(name, uint8_t)                                                             \
-    INTEGER_ROW(name, int32_t)                                                             \
-    INTEGER_ROW(name, int64_t)                                                             \
-    BINARY_KERNEL(name, KERNEL_FAULTS, nanoseconds, NULL, name##_uint8_t, name##_int32_t,  \
-                  name##_int64_t, name##_float, name##_double)
+#define DIVISION_KERNEL(name, nanoseconds)                                               \
+    INTEGER_ROW(name, uint8_t)                                                           \
+    INTEGER_ROW(name, int32_t)                                                           \
+    INTEGER_ROW(name, int64_t)                                                           \
+    BINARY_KERNEL(name, KERNEL_FAULTS, nanoseconds, NULL, name##_uint8_t,                \
+                  name##_int32_t, name##_int64_t, name##_float, name##_double)
 
 BINARY_ROW(floordiv, float, floorf(a / b))
 BINARY_ROW(floordiv, double, floor(a / b))

@@ -2,27 +2,27 @@
 #include <math.h>
 #include "kernels/isa/loops.h"
 
-#define FLOAT_ROWS(name, expression_float, expression_double)                              \
-    UNARY_ROW(name, float, expression_float)                                               \
+#define FLOAT_ROWS(name, expression_float, expression_double)                            \
+    UNARY_ROW(name, float, expression_float)                                             \
     UNARY_ROW(name, double, expression_double)
 
 /* Where integers stay what they are. */
-#define KEEP_ROWS(name)                                                                    \
-    UNARY_ROW(name, uint8_t, x)                                                            \
-    UNARY_ROW(name, int32_t, x)                                                            \
+#define KEEP_ROWS(name)                                                                  \
+    UNARY_ROW(name, uint8_t, x)                                                          \
+    UNARY_ROW(name, int32_t, x)                                                          \
     UNARY_ROW(name, int64_t, x)
 
-#define NUMBER_KERNEL(name)                                                                \
-    UNARY_KERNEL(name, 0, 0.12, NULL, name##_uint8_t, name##_int32_t, name##_int64_t,      \
+#define NUMBER_KERNEL(name)                                                              \
+    UNARY_KERNEL(name, 0, 0.12, NULL, name##_uint8_t, name##_int32_t, name##_int64_t,    \
                  name##_float, name##_double)
 
 /* -x and x * x have the same bits for signed and unsigned integers. */
-#define WRAP_ROWS(name, expression)                                                        \
-    UNARY_ROW(name, uint8_t, expression)                                                   \
-    UNARY_ROW(name, uint32_t, expression)                                                  \
-    UNARY_ROW(name, uint64_t, expression)                                                  \
-    FLOAT_ROWS(name, expression, expression)                                               \
-    UNARY_KERNEL(name, 0, 0.12, NULL, name##_uint8_t, name##_uint32_t, name##_uint64_t,    \
+#define WRAP_ROWS(name, expression)                                                      \
+    UNARY_ROW(name, uint8_t, expression)                                                 \
+    UNARY_ROW(name, uint32_t, expression)                                                \
+    UNARY_ROW(name, uint64_t, expression)                                                \
+    FLOAT_ROWS(name, expression, expression)                                             \
+    UNARY_KERNEL(name, 0, 0.12, NULL, name##_uint8_t, name##_uint32_t, name##_uint64_t,  \
                  name##_float, name##_double)
 
 WRAP_ROWS(neg, -x)
@@ -71,20 +71,21 @@ UNARY_KERNEL(reciprocal, 0, 0.2, NULL, NULL, NULL, NULL, reciprocal_float,
 /* Not below lo, then not above hi: hi wins when they cross. A nan stays. The limits of an
  * integer clip are the integers within the given ones, as far as the dtype reaches. */
 #define AT_LEAST(x, lo) ((x) < (lo) ? (lo) : (x))
-#define AT_MOST(x, hi) ((x) > (hi) ? (hi) : (x))
-#define CLIP_ROW(type, low, high)                                                          \
-    static void clip_##type(const Row *row) {                                              \
-        type *y = row->out;                                                                \
-        const type *x = row->in[0];                                                        \
-        int64_t n = row->n;                                                                \
-        type lo = (type)(low), hi = (type)(high);                                          \
-        SIMD_LOOP(i, n) {                                                                  \
-            type raised = AT_LEAST(x[i], lo);                                              \
-            y[i] = AT_MOST(raised, hi);                                                    \
-        }                                                                                  \
+#define AT_MOST(x, hi)  ((x) > (hi) ? (hi) : (x))
+#define CLIP_ROW(type, low, high)                                                        \
+    static void clip_##type(const Row *row) {                                            \
+        type *y = row->out;                                                              \
+        const type *x = row->in[0];                                                      \
+        int64_t n = row->n;                                                              \
+        type lo = (type)(low), hi = (type)(high);                                        \
+        SIMD_LOOP(i, n) {                                                                \
+            type raised = AT_LEAST(x[i], lo);                                            \
+            y[i] = AT_MOST(raised, hi);                                                  \
+        }                                                                                \
     }
 
-/* A limit as the nearest double that the integer type can hold; 2^63 itself is not one. */
+/* A limit as the nearest double that the integer type can hold; 2^63 itself is not
+ * one. */
 static inline double limit_low(const Row *row, double least, double most) {
     double limit = AT_LEAST(ceil(row->call->attrs.f[0]), least);
     return AT_MOST(limit, most);
@@ -101,7 +102,8 @@ static inline int64_t limit_int64(double limit) {
 }
 
 CLIP_ROW(uint8_t, limit_low(row, 0, UINT8_MAX), limit_high(row, 0, UINT8_MAX))
-CLIP_ROW(int32_t, limit_low(row, INT32_MIN, INT32_MAX), limit_high(row, INT32_MIN, INT32_MAX))
+CLIP_ROW(int32_t, limit_low(row, INT32_MIN, INT32_MAX),
+         limit_high(row, INT32_MIN, INT32_MAX))
 CLIP_ROW(int64_t, limit_int64(ceil(row->call->attrs.f[0])),
          limit_int64(floor(row->call->attrs.f[1])))
 CLIP_ROW(float, row->call->attrs.f[0], row->call->attrs.f[1])

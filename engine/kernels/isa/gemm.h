@@ -10,7 +10,7 @@
  * cut, and A B + bias has the bits of the same computed in two steps. C must not overlap
  * A, B or bias.
  *
- * A product uses 128 KiB of the caller's stack for a packed part of B. */
+ * A product uses up to 256 KiB of the caller's stack for packed parts of A and B. */
 #ifndef CDL_KERNELS_ISA_GEMM_H
 #define CDL_KERNELS_ISA_GEMM_H
 #include "kernels/call.h"

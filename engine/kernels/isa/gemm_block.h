@@ -149,7 +149,7 @@ static void pack_block(const Gemm *g, int64_t k, int64_t depth, int64_t n,
 static void gemm_blocks(const Gemm *g) {
     REAL packed[DEPTH * WIDTH] __attribute__((aligned(64)));
     const int64_t deeps = g->depth > 0 ? chunks(g->depth, DEPTH) : 1;
-    const int64_t talls = g->a_row == 1 ? chunks(g->rows, TURNED_ROWS) : 1;
+    const int64_t talls = TURN_A && g->a_row == 1 ? chunks(g->rows, TURNED_ROWS) : 1;
     for (int64_t n = 0; n < g->columns; n += WIDTH) {
         int64_t columns = g->columns - n < WIDTH ? g->columns - n : WIDTH;
         bool direct = g->rows < PACK_ROWS && g->b_column == 1 && columns % VW == 0;

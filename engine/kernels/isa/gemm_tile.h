@@ -29,9 +29,9 @@ typedef struct Tile {
     int last;         /* lanes of the last vector that exist in C */
 } Tile;
 
-#define EACH_ROW    _Pragma("GCC unroll 14") for (int m = 0; m < M; m++)
-#define EACH_VECTOR _Pragma("GCC unroll 4") for (int v = 0; v < NV; v++)
-#define EACH_BASE   _Pragma("GCC unroll 5") for (int i = 0; i < (M + 2) / 3; i++)
+#define EACH_ROW    UNROLL for (int m = 0; m < M; m++)
+#define EACH_VECTOR UNROLL for (int v = 0; v < NV; v++)
+#define EACH_BASE   UNROLL for (int i = 0; i < (M + 2) / 3; i++)
 
 INLINE Vec tile_edge_load(const REAL *p, bool edge, int last) {
     return edge ? vec_load_part(p, last) : vec_load(p);

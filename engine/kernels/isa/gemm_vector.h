@@ -32,6 +32,11 @@ typedef REAL VecUnaligned
 typedef RealInt VecInt __attribute__((vector_size(VECTOR_BYTES)));
 
 #define INLINE static inline __attribute__((always_inline))
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
 
 INLINE Vec vec_load(const REAL *p) { return *(const VecUnaligned *)p; }
 INLINE void vec_store(REAL *p, Vec x) { *(VecUnaligned *)p = x; }
@@ -96,23 +101,29 @@ INLINE Vec vec_fma(Vec a, Vec b, Vec c) { return a * b + c; }
 /* max(x, 0) that lets NaN through. */
 INLINE Vec vec_relu(Vec x) { return (Vec)((VecInt)x & ~(VecInt)(x < (Vec){0})); }
 
-/* Turns VW vectors into the columns that they were rows of: log2(VW) rounds, each of
- * which interleaves the first half of the vectors with the second. */
+/* x[0], y[0], x[1], y[1], ...: of the first half of both, or of the second. */
+INLINE Vec vec_interleave(Vec x, Vec y, int second) {
+#if defined(__clang__)
+    Vec z;
+    for (int i = 0; i < VW; i++) z[i] = (i & 1 ? y : x)[i / 2 + second * VW / 2];
+    return z;
+#else
+    VecInt from;
+    for (int i = 0; i < VW; i++) from[i] = (i & 1) * VW + i / 2 + second * VW / 2;
+    return __builtin_shuffle(x, y, from);
+#endif
+}
+
+/* Turns VW vectors into the columns that they were rows of: log2(VW) rounds, each of which
+ * interleaves the first half of the vectors with the second. */
 INLINE void vec_transpose(Vec x[VW]) {
-    VecInt low, high;
-    for (int i = 0; i < VW; i++) {
-        low[i] = (i & 1) * VW + i / 2;
-        high[i] = low[i] + VW / 2;
-    }
     for (int round = 1; round < VW; round *= 2) {
         Vec y[VW];
-#pragma GCC unroll 16
-        for (int i = 0; i < VW / 2; i++) {
-            y[2 * i] = __builtin_shuffle(x[i], x[i + VW / 2], low);
-            y[2 * i + 1] = __builtin_shuffle(x[i], x[i + VW / 2], high);
+        UNROLL for (int i = 0; i < VW / 2; i++) {
+            y[2 * i] = vec_interleave(x[i], x[i + VW / 2], 0);
+            y[2 * i + 1] = vec_interleave(x[i], x[i + VW / 2], 1);
         }
-#pragma GCC unroll 16
-        for (int i = 0; i < VW; i++) x[i] = y[i];
+        UNROLL for (int i = 0; i < VW; i++) x[i] = y[i];
     }
 }
 

@@ -1,5 +1,5 @@
-/* take_along, put_along: one index for each element along an axis; one_hot.
- * x is (OUTER, SIZE, INNER), indices and what they take or put are (OUTER, COUNT, INNER). */
+/* take_along, put_along: one index for each element along an axis; one_hot. x is
+ * (OUTER, SIZE, INNER), indices and what they take or put are (OUTER, COUNT, INNER). */
 #include <string.h>
 #include "kernels/isa/index.h"
 #include "kernels/isa/loops.h"
@@ -17,23 +17,23 @@ static void split(Call *call, const Shape *sliced) {
 
 static void take_prepare(Call *call) { split(call, &call->in[0].shape); }
 
-#define TAKE_ROW(type)                                                                     \
-    static void take_##type(const Call *call, int64_t begin, int64_t end) {                \
-        const int64_t *note = call->note, *indices = call->in[1].data;                     \
-        int64_t size = note[SIZE], inner = note[INNER], plane = note[COUNT] * inner;       \
-        const type *x = call->in[0].data;                                                  \
-        type *y = call->out[0].data;                                                       \
-        int64_t outer = begin / plane, left = begin % plane, column = left % inner;        \
-        for (int64_t at = begin; at < end; at++) {                                         \
-            int64_t index = indices[at];                                                   \
-            bool inside = index_check(call, index, at, size);                              \
-            y[at] = inside ? x[(outer * size + index) * inner + column] : 0;               \
-            if (++column == inner) column = 0;                                             \
-            if (++left == plane) {                                                         \
-                left = 0;                                                                  \
-                outer++;                                                                   \
-            }                                                                              \
-        }                                                                                  \
+#define TAKE_ROW(type)                                                                   \
+    static void take_##type(const Call *call, int64_t begin, int64_t end) {              \
+        const int64_t *note = call->note, *indices = call->in[1].data;                   \
+        int64_t size = note[SIZE], inner = note[INNER], plane = note[COUNT] * inner;     \
+        const type *x = call->in[0].data;                                                \
+        type *y = call->out[0].data;                                                     \
+        int64_t outer = begin / plane, left = begin % plane, column = left % inner;      \
+        for (int64_t at = begin; at < end; at++) {                                       \
+            int64_t index = indices[at];                                                 \
+            bool inside = index_check(call, index, at, size);                            \
+            y[at] = inside ? x[(outer * size + index) * inner + column] : 0;             \
+            if (++column == inner) column = 0;                                           \
+            if (++left == plane) {                                                       \
+                left = 0;                                                                \
+                outer++;                                                                 \
+            }                                                                            \
+        }                                                                                \
     }
 TAKE_ROW(uint8_t)
 TAKE_ROW(uint32_t)
@@ -43,9 +43,12 @@ static void take_run(const Call *call, int64_t part) {
     int64_t begin, end, width = loop_bytes[call->out[0].dtype];
     loop_range(call, part, &begin, &end);
     if (begin >= end) return;
-    if (width == 4) take_uint32_t(call, begin, end);
-    else if (width == 8) take_uint64_t(call, begin, end);
-    else take_uint8_t(call, begin, end);
+    if (width == 4)
+        take_uint32_t(call, begin, end);
+    else if (width == 8)
+        take_uint64_t(call, begin, end);
+    else
+        take_uint8_t(call, begin, end);
 }
 
 static double along_cost(const Call *call) { return 1.5 * (double)call->in[1].size; }
@@ -55,8 +58,8 @@ KERNEL(take_along) = {.flags = KERNEL_FAULTS,
                       .cost = along_cost,
                       .phase = {{loop_parts, take_run}}};
 
-/* A part owns some outer indices, or with few of those a block of columns of each, so that no
- * two parts add to one element. */
+/* A part owns some outer indices, or with few of those a block of columns of each, so
+ * that no two parts add to one element. */
 enum { PUT_COLUMNS = 64 };
 
 static void put_prepare(Call *call) {
@@ -80,23 +83,23 @@ static int64_t put_parts(const Call *call) {
     return chunks(put_units(call), put_group(call));
 }
 
-#define PUT_UNIT(type)                                                                     \
-    static void put_##type(const Call *call, int64_t unit) {                               \
-        const int64_t *note = call->note, *indices = call->in[1].data;                     \
-        int64_t size = note[SIZE], inner = note[INNER], count = note[COUNT];               \
-        int64_t blocks = chunks(inner, note[BLOCK]), outer = unit / blocks;                \
-        int64_t first = unit % blocks * note[BLOCK];                                       \
-        int64_t last = index_min(first + note[BLOCK], inner);                              \
-        const type *values = call->in[0].data;                                             \
-        type *y = (type *)call->out[0].data + outer * size * inner;                        \
-        for (int64_t row = 0; row < size; row++)                                           \
-            memset(y + row * inner + first, 0, (size_t)(last - first) * sizeof *y);        \
-        for (int64_t row = 0; row < count; row++) {                                        \
-            int64_t at = (outer * count + row) * inner;                                    \
-            for (int64_t c = first; c < last; c++)                                         \
-                if (index_check(call, indices[at + c], at + c, size))                      \
-                    y[indices[at + c] * inner + c] += values[at + c];                      \
-        }                                                                                  \
+#define PUT_UNIT(type)                                                                   \
+    static void put_##type(const Call *call, int64_t unit) {                             \
+        const int64_t *note = call->note, *indices = call->in[1].data;                   \
+        int64_t size = note[SIZE], inner = note[INNER], count = note[COUNT];             \
+        int64_t blocks = chunks(inner, note[BLOCK]), outer = unit / blocks;              \
+        int64_t first = unit % blocks * note[BLOCK];                                     \
+        int64_t last = index_min(first + note[BLOCK], inner);                            \
+        const type *values = call->in[0].data;                                           \
+        type *y = (type *)call->out[0].data + outer * size * inner;                      \
+        for (int64_t row = 0; row < size; row++)                                         \
+            memset(y + row * inner + first, 0, (size_t)(last - first) * sizeof *y);      \
+        for (int64_t row = 0; row < count; row++) {                                      \
+            int64_t at = (outer * count + row) * inner;                                  \
+            for (int64_t c = first; c < last; c++)                                       \
+                if (index_check(call, indices[at + c], at + c, size))                    \
+                    y[indices[at + c] * inner + c] += values[at + c];                    \
+        }                                                                                \
     }
 PUT_UNIT(uint8_t)
 PUT_UNIT(uint32_t)

@@ -28,18 +28,18 @@ static int64_t gather_parts(const Call *call) {
 }
 
 /* Slices of one element are moved by a loop of their own. */
-#define GATHER_SINGLE(type)                                                                \
-    static void single_##type(const Call *call, int64_t first, int64_t last) {             \
-        int64_t size = call->note[SIZE], count = call->note[COUNT];                        \
-        const int64_t *indices = call->in[1].data;                                         \
-        const type *x = call->in[0].data;                                                  \
-        type *y = call->out[0].data;                                                       \
-        for (int64_t slice = first; slice < last; slice++) {                               \
-            int64_t outer = slice / count, position = slice - outer * count;               \
-            int64_t index = indices[position];                                             \
-            bool inside = index_check(call, index, position, size);                        \
-            y[slice] = inside ? x[outer * size + index] : 0;                               \
-        }                                                                                  \
+#define GATHER_SINGLE(type)                                                              \
+    static void single_##type(const Call *call, int64_t first, int64_t last) {           \
+        int64_t size = call->note[SIZE], count = call->note[COUNT];                      \
+        const int64_t *indices = call->in[1].data;                                       \
+        const type *x = call->in[0].data;                                                \
+        type *y = call->out[0].data;                                                     \
+        for (int64_t slice = first; slice < last; slice++) {                             \
+            int64_t outer = slice / count, position = slice - outer * count;             \
+            int64_t index = indices[position];                                           \
+            bool inside = index_check(call, index, position, size);                      \
+            y[slice] = inside ? x[outer * size + index] : 0;                             \
+        }                                                                                \
     }
 GATHER_SINGLE(uint8_t)
 GATHER_SINGLE(uint32_t)
@@ -47,13 +47,17 @@ GATHER_SINGLE(uint64_t)
 
 static void gather_run(const Call *call, int64_t part) {
     const int64_t *note = call->note, *indices = call->in[1].data;
-    int64_t size = note[SIZE], count = note[COUNT], width = loop_bytes[call->out[0].dtype];
+    int64_t size = note[SIZE], count = note[COUNT],
+            width = loop_bytes[call->out[0].dtype];
     int64_t first = part * note[GROUP];
     int64_t last = index_min(first + note[GROUP], note[OUTER] * count);
     if (note[INNER] == 1) {
-        if (width == 4) single_uint32_t(call, first, last);
-        else if (width == 8) single_uint64_t(call, first, last);
-        else single_uint8_t(call, first, last);
+        if (width == 4)
+            single_uint32_t(call, first, last);
+        else if (width == 8)
+            single_uint64_t(call, first, last);
+        else
+            single_uint8_t(call, first, last);
         return;
     }
     int64_t bytes = note[INNER] * width;
@@ -73,10 +77,10 @@ KERNEL(gather) = {.flags = KERNEL_FAULTS,
                   .prepare = gather_prepare,
                   .phase = {{gather_parts, gather_run}}};
 
-/* Phase 0 sorts the positions by their index (counting), so that phase 1 knows the slices that
- * go to each row of y. Each part of it owns a range of rows of one outer index, or a block of
- * columns of one: no two parts add to one element, and to each row slices are added in the
- * order of their positions. */
+/* Phase 0 sorts the positions by their index (counting), so that phase 1 knows the
+ * slices that go to each row of y. Each part of it owns a range of rows of one outer
+ * index, or a block of columns of one: no two parts add to one element, and to each
+ * row slices are added in the order of their positions. */
 enum { SCATTER_PARTS = 16, SCATTER_COLUMNS = 256 };
 
 static void scatter_prepare(Call *call) {
@@ -90,7 +94,8 @@ static void scatter_prepare(Call *call) {
     if (note[GROUP] < 1) note[GROUP] = 1;
 }
 
-/* first[row] .. first[row + 1] are the places in order[] of the positions that go to row. */
+/* first[row] .. first[row + 1] are the places in order[] of the positions that go to
+ * row. */
 static size_t scatter_scratch(const Call *call) {
     return (size_t)(call->note[SIZE] + 1 + call->note[COUNT]) * sizeof(int64_t);
 }
@@ -101,7 +106,8 @@ static void scatter_order(const Call *call, int64_t part) {
     int64_t *first = call->scratch, *order = first + size + 1;
     memset(first, 0, (size_t)(size + 1) * sizeof *first);
     for (int64_t position = 0; position < count; position++)
-        if (index_check(call, indices[position], position, size)) first[indices[position]]++;
+        if (index_check(call, indices[position], position, size))
+            first[indices[position]]++;
     int64_t sum = 0;
     for (int64_t row = 0; row <= size; row++) {
         int64_t here = first[row];
@@ -119,7 +125,8 @@ static void scatter_order(const Call *call, int64_t part) {
 static int64_t scatter_parts(const Call *call) {
     const int64_t *note = call->note;
     if (!call->out[0].size) return 1;
-    return note[OUTER] * chunks(note[SIZE], note[GROUP]) * chunks(note[INNER], note[BLOCK]);
+    return note[OUTER] * chunks(note[SIZE], note[GROUP]) *
+           chunks(note[INNER], note[BLOCK]);
 }
 
 /* Rows [low, high) and columns [begin, end) of one outer index. */
@@ -139,22 +146,22 @@ static ScatterPart scatter_part(const Call *call, int64_t part) {
     return p;
 }
 
-#define SCATTER_ADD(type)                                                                  \
-    static void scatter_##type(const Call *call, ScatterPart p) {                          \
-        int64_t inner = call->note[INNER], size = call->note[SIZE];                        \
-        int64_t columns = p.end - p.begin;                                                 \
-        const int64_t *first = call->scratch, *order = first + size + 1;                   \
-        const type *values = (const type *)call->in[0].data +                              \
-                             p.outer * call->note[COUNT] * inner + p.begin;                \
-        type *y = (type *)call->out[0].data + p.outer * size * inner + p.begin;            \
-        for (int64_t row = p.low; row < p.high; row++) {                                   \
-            type *restrict to = y + row * inner;                                           \
-            memset(to, 0, (size_t)columns * sizeof *to);                                   \
-            for (int64_t k = first[row]; k < first[row + 1]; k++) {                        \
-                const type *restrict from = values + order[k] * inner;                     \
-                SIMD_LOOP(c, columns) to[c] += from[c];                                    \
-            }                                                                              \
-        }                                                                                  \
+#define SCATTER_ADD(type)                                                                \
+    static void scatter_##type(const Call *call, ScatterPart p) {                        \
+        int64_t inner = call->note[INNER], size = call->note[SIZE];                      \
+        int64_t columns = p.end - p.begin;                                               \
+        const int64_t *first = call->scratch, *order = first + size + 1;                 \
+        const type *values = (const type *)call->in[0].data +                            \
+                             p.outer * call->note[COUNT] * inner + p.begin;              \
+        type *y = (type *)call->out[0].data + p.outer * size * inner + p.begin;          \
+        for (int64_t row = p.low; row < p.high; row++) {                                 \
+            type *restrict to = y + row * inner;                                         \
+            memset(to, 0, (size_t)columns * sizeof *to);                                 \
+            for (int64_t k = first[row]; k < first[row + 1]; k++) {                      \
+                const type *restrict from = values + order[k] * inner;                   \
+                SIMD_LOOP(c, columns) to[c] += from[c];                                  \
+            }                                                                            \
+        }                                                                                \
     }
 SCATTER_ADD(uint8_t)
 SCATTER_ADD(uint32_t)
@@ -170,7 +177,8 @@ static void scatter_run(const Call *call, int64_t part) {
 }
 
 static double scatter_cost(const Call *call) {
-    return 4 * (double)call->in[1].size + 0.3 * (double)(call->in[0].size + call->out[0].size);
+    return 4 * (double)call->in[1].size +
+           0.3 * (double)(call->in[0].size + call->out[0].size);
 }
 
 KERNEL(scatter) = {.flags = KERNEL_FAULTS,

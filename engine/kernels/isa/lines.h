@@ -1,8 +1,8 @@
 /* Kernels that work along one axis, attrs.i[0]: the input is (OUTER, LENGTH, INNER).
  *
- * With INNER 1 a line lies in memory; else the lines of LINES_BLOCK neighbouring inner indices
- * are walked side by side, so that loops over them vectorise. A unit is one line of the first
- * kind or one block of the second; a part is LINES_GROUP units. */
+ * With INNER 1 a line lies in memory; else the lines of LINES_BLOCK neighbouring inner
+ * indices are walked side by side, so that loops over them vectorise. A unit is one
+ * line of the first kind or one block of the second; a part is LINES_GROUP units. */
 #ifndef CDL_KERNELS_ISA_LINES_H
 #define CDL_KERNELS_ISA_LINES_H
 #include "kernels/call.h"
@@ -23,7 +23,9 @@ static inline void lines_split(Call *call, const Shape *shape) {
     int64_t axis = call->attrs.i[0], *note = call->note;
     note[LINES_OUTER] = note[LINES_LENGTH] = note[LINES_INNER] = 1;
     for (int k = 0; k < shape->ndim; k++)
-        note[k < axis ? LINES_OUTER : k > axis ? LINES_INNER : LINES_LENGTH] *= shape->dim[k];
+        note[k < axis   ? LINES_OUTER
+             : k > axis ? LINES_INNER
+                        : LINES_LENGTH] *= shape->dim[k];
     int64_t side = note[LINES_INNER] < LINES_BLOCK ? note[LINES_INNER] : LINES_BLOCK;
     int64_t work = note[LINES_LENGTH] * side, group = LINES_WORK / (work > 0 ? work : 1);
     note[LINES_GROUP] = group > 0 ? group : 1;

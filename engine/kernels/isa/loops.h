@@ -1,9 +1,10 @@
 /* How elementwise kernels walk their operands.
  *
- * Work is cut into parts of KERNEL_CHUNK output elements. A part is handed to a row function
- * as rows: runs of elements in which each operand either advances with the output or is one
- * number for the whole row. Operands of the output's shape, scalars, row vectors and columns
- * so become one or few calls of simple loops; any other broadcast is a walk over such rows.
+ * Work is cut into parts of KERNEL_CHUNK output elements. A part is handed to a row
+ * function as rows: runs of elements in which each operand either advances with the
+ * output or is one number for the whole row. Operands of the output's shape, scalars,
+ * row vectors and columns so become one or few calls of simple loops; any other
+ * broadcast is a walk over such rows.
  *
  * Operands may be the output's own memory, element for element; hence no restrict, but
  * `omp simd`: iterations are independent. */
@@ -37,7 +38,8 @@ static inline int64_t loop_parts(const Call *call) {
     return chunks(call->out[0].size, KERNEL_CHUNK);
 }
 
-static inline void loop_range(const Call *call, int64_t part, int64_t *begin, int64_t *end) {
+static inline void loop_range(const Call *call, int64_t part, int64_t *begin,
+                              int64_t *end) {
     *begin = part * KERNEL_CHUNK;
     int64_t last = *begin + KERNEL_CHUNK, size = call->out[0].size;
     *end = last < size ? last : size;
@@ -72,7 +74,8 @@ static inline void loop_prepare(Call *call) {
 }
 
 /* The general case: two or more collapsed axes. */
-static inline void loop_walk(const Call *call, int64_t begin, int64_t end, RowFunction *run) {
+static inline void loop_walk(const Call *call, int64_t begin, int64_t end,
+                             RowFunction *run) {
     const int64_t *size = call->note + LOOP_SIZE, *moves = call->note + LOOP_MOVES;
     int inner = (int)call->note[LOOP_AXES] - 1, n_in = call->n_in;
     int64_t stride[3][SHAPE_MAX], index[SHAPE_MAX], offset[3], left = begin;
@@ -105,7 +108,8 @@ static inline void loop_walk(const Call *call, int64_t begin, int64_t end, RowFu
         row.at = at;
         run(&row);
         at += run_length;
-        /* To the start of the next row: back over this one, then on as an odometer does. */
+        /* To the start of the next row: back over this one, then on as an odometer
+         * does. */
         for (int k = 0; k < n_in; k++) offset[k] -= index[inner] * stride[k][inner];
         index[inner] = 0;
         for (int axis = inner - 1; axis >= 0; axis--) {
@@ -149,69 +153,70 @@ static inline void loop_same(const Call *call, int64_t part, RowFunction *run) {
 }
 
 /* Row functions. UNARY_ROW(neg, float, -x): y = -x on floats, as neg_float. */
-#define UNARY_ROW_TO(name, type, result, expression)                                       \
-    static void name##_##type(const Row *row) {                                            \
-        result *y = row->out;                                                              \
-        const type *from = row->in[0];                                                     \
-        int64_t n = row->n;                                                                \
-        SIMD_LOOP(i, n) {                                                                  \
-            type x = from[i];                                                              \
-            y[i] = (result)(expression);                                                   \
-        }                                                                                  \
+#define UNARY_ROW_TO(name, type, result, expression)                                     \
+    static void name##_##type(const Row *row) {                                          \
+        result *y = row->out;                                                            \
+        const type *from = row->in[0];                                                   \
+        int64_t n = row->n;                                                              \
+        SIMD_LOOP(i, n) {                                                                \
+            type x = from[i];                                                            \
+            y[i] = (result)(expression);                                                 \
+        }                                                                                \
     }
 #define UNARY_ROW(name, type, expression) UNARY_ROW_TO(name, type, type, expression)
 
 /* BINARY_ROW(add, float, a + b). When both are single numbers the row has one element. */
-#define BINARY_ROW_TO(name, type, result, expression)                                      \
-    static void name##_##type(const Row *row) {                                            \
-        result *y = row->out;                                                              \
-        const type *left = row->in[0], *right = row->in[1];                                \
-        int64_t n = row->n;                                                                \
-        if (!row->scalars) {                                                               \
-            SIMD_LOOP(i, n) {                                                              \
-                type a = left[i], b = right[i];                                            \
-                y[i] = (result)(expression);                                               \
-            }                                                                              \
-        } else if (row->scalars & 2) {                                                     \
-            type b = *right;                                                               \
-            SIMD_LOOP(i, n) {                                                              \
-                type a = left[i];                                                          \
-                y[i] = (result)(expression);                                               \
-            }                                                                              \
-        } else {                                                                           \
-            type a = *left;                                                                \
-            SIMD_LOOP(i, n) {                                                              \
-                type b = right[i];                                                         \
-                y[i] = (result)(expression);                                               \
-            }                                                                              \
-        }                                                                                  \
+#define BINARY_ROW_TO(name, type, result, expression)                                    \
+    static void name##_##type(const Row *row) {                                          \
+        result *y = row->out;                                                            \
+        const type *left = row->in[0], *right = row->in[1];                              \
+        int64_t n = row->n;                                                              \
+        if (!row->scalars) {                                                             \
+            SIMD_LOOP(i, n) {                                                            \
+                type a = left[i], b = right[i];                                          \
+                y[i] = (result)(expression);                                             \
+            }                                                                            \
+        } else if (row->scalars & 2) {                                                   \
+            type b = *right;                                                             \
+            SIMD_LOOP(i, n) {                                                            \
+                type a = left[i];                                                        \
+                y[i] = (result)(expression);                                             \
+            }                                                                            \
+        } else {                                                                         \
+            type a = *left;                                                              \
+            SIMD_LOOP(i, n) {                                                            \
+                type b = right[i];                                                       \
+                y[i] = (result)(expression);                                             \
+            }                                                                            \
+        }                                                                                \
     }
 #define BINARY_ROW(name, type, expression) BINARY_ROW_TO(name, type, type, expression)
 
-/* Kernels. The row functions are those for bool, uint8, int32, int64, float32, float64 inputs
- * (NULL where the op's cast rule never gives that dtype). Nanoseconds are for one element. */
-#define UNARY_KERNEL(name, more_flags, nanoseconds, ...)                                   \
-    static void name##_run(const Call *call, int64_t part) {                               \
-        static RowFunction *const rows[DTYPE_COUNT] = {__VA_ARGS__};                       \
-        loop_same(call, part, rows[call->in[0].dtype]);                                    \
-    }                                                                                      \
-    static double name##_cost(const Call *call) {                                          \
-        return (double)call->out[0].size * (nanoseconds);                                  \
-    }                                                                                      \
-    KERNEL(name) = {.flags = KERNEL_ELEMENTWISE | (more_flags),                            \
-                    .cost = name##_cost,                                                   \
+/* Kernels. The row functions are those for bool, uint8, int32, int64, float32, float64
+ * inputs (NULL where the op's cast rule never gives that dtype). Nanoseconds are for
+ * one element. */
+#define UNARY_KERNEL(name, more_flags, nanoseconds, ...)                                 \
+    static void name##_run(const Call *call, int64_t part) {                             \
+        static RowFunction *const rows[DTYPE_COUNT] = {__VA_ARGS__};                     \
+        loop_same(call, part, rows[call->in[0].dtype]);                                  \
+    }                                                                                    \
+    static double name##_cost(const Call *call) {                                        \
+        return (double)call->out[0].size * (nanoseconds);                                \
+    }                                                                                    \
+    KERNEL(name) = {.flags = KERNEL_ELEMENTWISE | (more_flags),                          \
+                    .cost = name##_cost,                                                 \
                     .phase = {{loop_parts, name##_run}}};
-#define BINARY_KERNEL(name, more_flags, nanoseconds, ...)                                  \
-    static void name##_run(const Call *call, int64_t part) {                               \
-        static RowFunction *const rows[DTYPE_COUNT] = {__VA_ARGS__};                       \
-        loop_broadcast(call, part, rows[call->in[0].dtype]);                               \
-    }                                                                                      \
-    static double name##_cost(const Call *call) {                                          \
-        return (double)call->out[0].size * (nanoseconds);                                  \
-    }                                                                                      \
-    KERNEL(name) = {.flags = KERNEL_ELEMENTWISE | (more_flags),                            \
-                    .prepare = loop_prepare,                                               \
-                    .cost = name##_cost,                                                   \
+#define BINARY_KERNEL(name, more_flags, nanoseconds, ...)                                \
+    static void name##_run(const Call *call, int64_t part) {                             \
+        static RowFunction *const rows[DTYPE_COUNT] = {__VA_ARGS__};                     \
+        loop_broadcast(call, part, rows[call->in[0].dtype]);                             \
+    }                                                                                    \
+    static double name##_cost(const Call *call) {                                        \
+        return (double)call->out[0].size * (nanoseconds);                                \
+    }                                                                                    \
+    KERNEL(name) = {.flags = KERNEL_ELEMENTWISE | (more_flags),                          \
+                    .prepare = loop_prepare,                                             \
+                    .cost = name##_cost,                                                 \
                     .phase = {{loop_parts, name##_run}}};
 
 #endif

@@ -1,8 +1,10 @@
-/* One pass of the optimizer over a variable: each element is read and written once, whatever
- * the number of slots. The formulas are those of Keras 3 (keras/src/optimizers), term by term,
- * so that a training run can be compared with one of Keras.
+/* One pass of the optimizer over a variable: each element is read and written once,
+ * whatever the number of slots. The formulas are those of Keras 3
+ * (keras/src/optimizers), term by term, so that a training run can be compared with
+ * one of Keras.
  *
- * Outputs may be the memory of inputs: each loop reads all of element i before it writes. */
+ * Outputs may be the memory of inputs: each loop reads all of element i before it
+ * writes. */
 #include <math.h>
 #include "kernels/isa/loops.h"
 
@@ -85,17 +87,19 @@ static void rmsprop_run(const Call *call, int64_t part) {
     if (part == 0 && !centered) *(float *)call->out[3].data = unused_a;
 }
 
-/* p, m, v, g, lr, beta_1, beta_2, epsilon, t. Epsilon is added to the root of the uncorrected
- * v; the corrections of m and v are in alpha. */
+/* p, m, v, g, lr, beta_1, beta_2, epsilon, t. Epsilon is added to the root of the
+ * uncorrected v; the corrections of m and v are in alpha. */
 static void adam_run(const Call *call, int64_t part) {
     int64_t begin, end;
     loop_range(call, part, &begin, &end);
     const float *p = call->in[0].data, *m = call->in[1].data, *v = call->in[2].data;
     const float *g = call->in[3].data;
-    float *p_out = call->out[0].data, *m_out = call->out[1].data, *v_out = call->out[2].data;
+    float *p_out = call->out[0].data, *m_out = call->out[1].data,
+          *v_out = call->out[2].data;
     float beta_1 = scalar(call, 5), beta_2 = scalar(call, 6), epsilon = scalar(call, 7);
     double t = (double)*(const int64_t *)call->in[8].data + 1;
-    float alpha = (float)(scalar(call, 4) * sqrt(1 - pow(beta_2, t)) / (1 - pow(beta_1, t)));
+    float alpha =
+        (float)(scalar(call, 4) * sqrt(1 - pow(beta_2, t)) / (1 - pow(beta_1, t)));
     float rest_1 = 1.0f - beta_1, rest_2 = 1.0f - beta_2;
 #pragma omp simd
     for (int64_t i = begin; i < end; i++) {
@@ -108,10 +112,9 @@ static void adam_run(const Call *call, int64_t part) {
     }
 }
 
-#define UPDATE_KERNEL(name, run)                                                           \
-    KERNEL(name) = {.flags = KERNEL_ELEMENTWISE,                                           \
-                    .cost = update_cost,                                                   \
-                    .phase = {{loop_parts, run}}};
+#define UPDATE_KERNEL(name, run)                                                         \
+    KERNEL(name) = {                                                                     \
+        .flags = KERNEL_ELEMENTWISE, .cost = update_cost, .phase = {{loop_parts, run}}};
 UPDATE_KERNEL(sgd_update, sgd_run)
 UPDATE_KERNEL(momentum_update, momentum_run)
 UPDATE_KERNEL(rmsprop_update, rmsprop_run)

@@ -1,16 +1,16 @@
 /* Tensors of random numbers. Which words an element takes (see random.h):
  *
  *   uniform    float32: one word, of which 24 bits; float64: two words, 53 bits
- *   normal     float32: elements 4k + {0, 1} are the cosine and the sine of Box and Muller's
- *              method from words 0 and 1 of counter k, elements 4k + {2, 3} from words 2 and 3.
- *              float64: elements 2k + {0, 1} from the four words of counter k.
- *              Truncated: the inverse of the distribution function, at one word (float32) or
- *              two (float64) for each element
+ *   normal     float32: elements 4k + {0, 1} are the cosine and the sine of Box and
+ *              Muller's method from words 0 and 1 of counter k, elements 4k + {2, 3} from
+ *              words 2 and 3. float64: elements 2k + {0, 1} from the four words of k.
+ *              Truncated: the inverse of the distribution function at one word (float32)
+ *              or two (float64) for each element
  *   bernoulli  one word, 1 when it is below p * 2^32
  *   int        two words: floor(bits * (high - low) / 2^64), added to low
  *
- * float32 and integer results have the same bits on every ISA; float64 normals come from the
- * C library's functions. Other dtypes are cast from float64 as C casts, within their range. */
+ * All have the same bits on every ISA; the float64 normals come from the C library's
+ * functions. Integer dtypes of uniform and normal are cast from float64, within range. */
 #include <math.h>
 #include "kernels/isa/loops.h"
 #include "kernels/isa/random.h"
@@ -18,8 +18,9 @@
 
 static const double ERF_SQRT2 = 0.95449973610364158560; /* P(|z| < 2) */
 
-/* A block of up to RANDOM_BLOCK elements: the words of a float32 element stream, and of one in
- * which each element takes two words. Parts begin at multiples of RANDOM_BLOCK. */
+/* A block of up to RANDOM_BLOCK elements: the words of a float32 element stream, and
+ * of one in which each element takes two words. Parts begin at multiples of
+ * RANDOM_BLOCK. */
 typedef void FloatBlock(const Call *call, const uint32_t word[RANDOM_BLOCK],
                         float y[RANDOM_BLOCK]);
 typedef double NumberOf(const Call *call, const uint32_t word[4], int half);
@@ -43,11 +44,14 @@ static void run_floats(const Call *call, int64_t part, FloatBlock *compute) {
 
 static void store(const Call *call, int64_t at, double value) {
     static const double least[DTYPE_COUNT] = {0, 0, INT32_MIN, -0x1p63, 0, 0};
-    static const double most[DTYPE_COUNT] = {1, UINT8_MAX, INT32_MAX, 0x1.fffffffffffffp62};
+    static const double most[DTYPE_COUNT] = {1, UINT8_MAX, INT32_MAX,
+                                             0x1.fffffffffffffp62};
     DType dtype = call->out[0].dtype;
     if (!dtype_is_float(dtype)) {
         value = trunc(value);
-        value = value < least[dtype] ? least[dtype] : value > most[dtype] ? most[dtype] : value;
+        value = value < least[dtype]  ? least[dtype]
+                : value > most[dtype] ? most[dtype]
+                                      : value;
     }
     dtype_store(dtype, (char *)call->out[0].data + at * loop_bytes[dtype], value);
 }
@@ -67,7 +71,8 @@ static void run_numbers(const Call *call, int64_t part, NumberOf *number_of) {
 /* Rounding may give the upper limit itself, which is not in the interval. */
 static void uniform_block(const Call *call, const uint32_t word[RANDOM_BLOCK],
                           float y[RANDOM_BLOCK]) {
-    float low = (float)call->attrs.f[0], high = (float)call->attrs.f[1], width = high - low;
+    float low = (float)call->attrs.f[0], high = (float)call->attrs.f[1],
+          width = high - low;
 #pragma omp simd
     for (int i = 0; i < RANDOM_BLOCK; i++) {
         float value = low + width * ((float)(int32_t)(word[i] >> 8) * 0x1p-24f);
@@ -82,8 +87,10 @@ static double uniform_number(const Call *call, const uint32_t word[4], int half)
 }
 
 static void uniform_run(const Call *call, int64_t part) {
-    if (call->out[0].dtype == DTYPE_FLOAT32) run_floats(call, part, uniform_block);
-    else run_numbers(call, part, uniform_number);
+    if (call->out[0].dtype == DTYPE_FLOAT32)
+        run_floats(call, part, uniform_block);
+    else
+        run_numbers(call, part, uniform_number);
 }
 
 /* ---- normal ---- */
@@ -113,7 +120,8 @@ static void normal_block(const Call *call, const uint32_t word[RANDOM_BLOCK],
 
 static double normal_number(const Call *call, const uint32_t word[4], int half) {
     double u = 1 - philox_unit2(word[0], word[1]), angle = philox_unit2(word[2], word[3]);
-    double turn = half ? sin(6.28318530717958647693 * angle) : cos(6.28318530717958647693 * angle);
+    double turn =
+        half ? sin(6.28318530717958647693 * angle) : cos(6.28318530717958647693 * angle);
     return call->attrs.f[0] + call->attrs.f[1] * sqrt(-2 * log(u)) * turn;
 }
 
@@ -129,8 +137,8 @@ static void truncated_block(const Call *call, const uint32_t word[RANDOM_BLOCK],
     }
 }
 
-/* The inverse by Newton's method from the float32 approximation: two steps square its error
- * twice, to the last bits of a double. */
+/* The inverse by Newton's method from the float32 approximation: two steps square its
+ * error twice, to the last bits of a double. */
 static double truncated_number(const Call *call, const uint32_t word[4], int half) {
     double u = 2 * (philox_unit2(word[2 * half], word[2 * half + 1]) + 0x1p-54) - 1;
     double p = u * ERF_SQRT2, x = vmath_erfinv_middle((float)p);
@@ -159,8 +167,10 @@ static void int_run(const Call *call, int64_t part) {
         Philox random = philox(key.key, key.step, (uint64_t)at / 2);
         const uint32_t *word = random.word + 2 * (at & 1);
         int64_t value = (int64_t)((uint64_t)low + philox_below(word[0], word[1], range));
-        if (call->out[0].dtype == DTYPE_INT64) ((int64_t *)call->out[0].data)[at] = value;
-        else store(call, at, (double)value);
+        if (call->out[0].dtype == DTYPE_INT64)
+            ((int64_t *)call->out[0].data)[at] = value;
+        else
+            store(call, at, (double)value);
     }
 }
 
@@ -182,8 +192,8 @@ static void bernoulli_run(const Call *call, int64_t part) {
     }
 }
 
-/* Fisher and Yates: the i-th step swaps element i with one of 0 .. i, drawn from the first two
- * words of counter i. Serial. */
+/* Fisher and Yates: the i-th step swaps element i with one of 0 .. i, drawn from the
+ * first two words of counter i. Serial. */
 static void permutation_run(const Call *call, int64_t part) {
     RandomKey key = random_key(call, 0);
     int64_t n = call->out[0].size, *y = call->out[0].data;
@@ -211,4 +221,5 @@ KERNEL(random_uniform) = {.cost = uniform_cost, .phase = {{loop_parts, uniform_r
 KERNEL(random_normal) = {.cost = normal_cost, .phase = {{loop_parts, normal_run}}};
 KERNEL(random_int) = {.cost = uniform_cost, .phase = {{loop_parts, int_run}}};
 KERNEL(random_bernoulli) = {.cost = uniform_cost, .phase = {{loop_parts, bernoulli_run}}};
-KERNEL(random_permutation) = {.cost = permutation_cost, .phase = {{NULL, permutation_run}}};
+KERNEL(random_permutation) = {.cost = permutation_cost,
+                              .phase = {{NULL, permutation_run}}};

@@ -1,10 +1,11 @@
-/* Random words for kernels: element e of a tensor is a function of (seed, stream, step, e).
+/* Random words for kernels: element e of a tensor is a function of (seed, stream,
+ * step, e).
  *
  *   counter k  ->  philox(philox_key(seed, stream), step, k).word[0..3]
  *
- * Most kernels give element e the word e % 4 of counter e / 4; those that need two words give
- * it the words 2 (e % 2) and 2 (e % 2) + 1 of counter e / 2. Words come in blocks, computed
- * side by side. */
+ * Most kernels give element e the word e % 4 of counter e / 4; those that need two
+ * words give it the words 2 (e % 2) and 2 (e % 2) + 1 of counter e / 2. Words come in
+ * blocks, computed side by side. */
 #ifndef CDL_KERNELS_ISA_RANDOM_H
 #define CDL_KERNELS_ISA_RANDOM_H
 #include <string.h>
@@ -25,8 +26,8 @@ static inline RandomKey random_key(const Call *call, int operand) {
                        (uint64_t)pair[1]};
 }
 
-/* Counters side by side, each state word in the low half of a 64-bit lane. The product of two
- * low halves is one instruction; what the high halves hold does not matter. */
+/* Counters side by side, each state word in the low half of a 64-bit lane. The product
+ * of two low halves is one instruction; what the high halves hold does not matter. */
 #if defined(__AVX512F__)
 #include <immintrin.h>
 enum { RANDOM_WIDTH = 8 };
@@ -78,7 +79,8 @@ static inline void random_words(RandomKey key, uint64_t first,
             k1 += 0xBB67AE85u;
         }
         /* Words 0 and 1 as the halves of one lane, words 2 and 3 as those of the next. */
-        RandomLanes low = (c0 & 0xFFFFFFFFu) | c1 << 32, high = (c2 & 0xFFFFFFFFu) | c3 << 32;
+        RandomLanes low = (c0 & 0xFFFFFFFFu) | c1 << 32,
+                    high = (c2 & 0xFFFFFFFFu) | c3 << 32;
         for (int l = 0; l < RANDOM_WIDTH; l++) {
             uint64_t pair[2] = {low[l], high[l]};
             memcpy(word + 4 * (k + l), pair, sizeof pair);

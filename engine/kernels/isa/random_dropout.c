@@ -1,10 +1,11 @@
 /* dropout: element e of the mask is kept when word e % 4 of counter e / 4 is not below
- * rate * 2^32 (see random.h). The mask is drawn, not stored: the gradient is this kernel again,
- * on dy with the same key. */
+ * rate * 2^32 (see random.h). The mask is drawn, not stored: the gradient is this
+ * kernel again, on dy with the same key. */
 #include "kernels/isa/loops.h"
 #include "kernels/isa/random.h"
 
-enum { SAME_SHAPE, MASK_STRIDE }; /* notes: 1 when mask and x agree; strides of the mask */
+/* Notes: 1 when mask and x have one shape; the mask's strides. */
+enum { SAME_SHAPE, MASK_STRIDE };
 
 static void dropout_prepare(Call *call) {
     const Shape *x = &call->in[0].shape;
@@ -19,13 +20,13 @@ static void dropout_prepare(Call *call) {
 }
 
 /* y[0..n) from the words of the mask. What is dropped becomes 0, were it inf or nan. */
-#define KEEP_LOOP(type)                                                                    \
-    static inline void keep_##type(type *y, const type *x, const uint32_t *word, int64_t n, \
-                                   uint32_t last_dropped, type scale) {                    \
-        SIMD_LOOP(i, n) {                                                                  \
-            type kept = x[i] * scale;                                                      \
-            y[i] = word[i] > last_dropped ? kept : 0;                                      \
-        }                                                                                  \
+#define KEEP_LOOP(type)                                                                  \
+    static inline void keep_##type(type *y, const type *x, const uint32_t *word,         \
+                                   int64_t n, uint32_t last_dropped, type scale) {       \
+        SIMD_LOOP(i, n) {                                                                \
+            type kept = x[i] * scale;                                                    \
+            y[i] = word[i] > last_dropped ? kept : 0;                                    \
+        }                                                                                \
     }
 KEEP_LOOP(float)
 KEEP_LOOP(double)
@@ -76,11 +77,13 @@ static void dropout_run(const Call *call, int64_t part) {
             broadcast_words(call, &mask, at, n, word);
         uint32_t last_dropped = threshold ? (uint32_t)(threshold - 1) : 0;
         if (call->out[0].dtype == DTYPE_FLOAT32)
-            keep_float((float *)call->out[0].data + at, (const float *)call->in[0].data + at,
-                       word, n, last_dropped, (float)scale);
+            keep_float((float *)call->out[0].data + at,
+                       (const float *)call->in[0].data + at, word, n, last_dropped,
+                       (float)scale);
         else
             keep_double((double *)call->out[0].data + at,
-                        (const double *)call->in[0].data + at, word, n, last_dropped, scale);
+                        (const double *)call->in[0].data + at, word, n, last_dropped,
+                        scale);
     }
 }
 

@@ -1,35 +1,36 @@
 /* The geometry of a reduction, from the shapes alone.
  *
- * Axes of size 1 are dropped and neighbours of the same kind (kept, reduced) joined. When the
- * last axis is reduced each output is a sum over runs of memory ("rows", WIDTH 1); when it is
- * kept, WIDTH outputs are computed side by side from rows of that width ("columns").
+ * Axes of size 1 are dropped and neighbours of the same kind (kept, reduced) joined.
+ * When the last axis is reduced each output is a sum over runs of memory ("rows",
+ * WIDTH 1); when it is kept, WIDTH outputs are computed side by side from rows of that
+ * width ("columns").
  *
- * A unit is one output of the first form or a block of columns of the second. Few large units
- * are cut further, into segments of the elements that are reduced: phase 0 writes a partial
- * for each, phase 1 combines them in order. */
+ * A unit is one output of the first form or a block of columns of the second. Few
+ * large units are cut further, into segments of the elements that are reduced: phase 0
+ * writes a partial for each, phase 1 combines them in order. */
 #ifndef CDL_KERNELS_ISA_REDUCE_H
 #define CDL_KERNELS_ISA_REDUCE_H
 #include "kernels/call.h"
 
 enum {
-    REDUCE_KEPT,     /* number of kept axes, without the width */
-    REDUCE_REDUCED,  /* number of reduced axes, at least 1 */
-    REDUCE_AXES,     /* (size, stride) of the kept axes, then of the reduced ones */
+    REDUCE_KEPT,    /* number of kept axes, without the width */
+    REDUCE_REDUCED, /* number of reduced axes, at least 1 */
+    REDUCE_AXES,    /* (size, stride) of the kept axes, then of the reduced ones */
     REDUCE_WIDTH = REDUCE_AXES + 2 * SHAPE_MAX,
-    REDUCE_COUNT,    /* elements reduced into each output */
-    REDUCE_BLOCK,    /* columns in a unit */
-    REDUCE_SEGMENT,  /* reduced elements (rows: per column) in a segment */
+    REDUCE_COUNT,   /* elements reduced into each output */
+    REDUCE_BLOCK,   /* columns in a unit */
+    REDUCE_SEGMENT, /* reduced elements (rows: per column) in a segment */
     REDUCE_SEGMENTS,
-    REDUCE_GROUP     /* units in a part, 1 when there are segments */
+    REDUCE_GROUP /* units in a part, 1 when there are segments */
 };
 _Static_assert((int)REDUCE_GROUP < (int)CALL_NOTES, "the geometry fits into the notes");
 
 enum {
-    REDUCE_LANES = 64,     /* accumulators side by side, the same on every ISA */
-    REDUCE_DEPTH = 64,     /* elements added to one accumulator before it is emptied */
-    REDUCE_WORK = 16384,   /* elements that make a part worth while */
-    REDUCE_SPLIT = 32768,  /* elements in a segment */
-    REDUCE_COLUMNS = 512   /* most columns in a unit */
+    REDUCE_LANES = 64,    /* accumulators side by side, the same on every ISA */
+    REDUCE_DEPTH = 64,    /* elements added to one accumulator before it is emptied */
+    REDUCE_WORK = 16384,  /* elements that make a part worth while */
+    REDUCE_SPLIT = 32768, /* elements in a segment */
+    REDUCE_COLUMNS = 512  /* most columns in a unit */
 };
 
 static inline int64_t reduce_min(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -171,8 +172,9 @@ static inline ReduceUnit reduce_unit(const Call *call, int64_t unit) {
     return u;
 }
 
-/* The reduced elements from *at up to end that lie along the innermost reduced axis: their
- * number; *offset is that of the first, *stride the distance between them. Advances *at. */
+/* The reduced elements from *at up to end that lie along the innermost reduced axis:
+ * their number; *offset is that of the first, *stride the distance between them.
+ * Advances *at. */
 static inline int64_t reduce_run(const Call *call, int64_t *at, int64_t end,
                                  int64_t *offset, int64_t *stride) {
     const int64_t *note = call->note, *axis = note + REDUCE_AXES + 2 * note[REDUCE_KEPT];

@@ -1,19 +1,19 @@
-/* The loops of one reduction on one dtype; included several times by the files that define
- * kernels, each time with these macros:
+/* The loops of one reduction on one dtype; included several times by the files that
+ * define kernels, each time with these macros:
  *
  *   NAME(x)            a name of its own for each function: sum_float_x
  *   IN, OUT            element types
  *   ACCUMULATOR        type of the inner loops
- *   TOTAL              type to which accumulators are added after REDUCE_DEPTH elements: double
- *                      for float sums, whose error so does not grow with their length
+ *   TOTAL              type to which accumulators are added after REDUCE_DEPTH elements:
+ *                      double for float sums, whose error so does not grow with length
  *   START              what combines to nothing
  *   COMBINE(a, x)      one more element; also adds accumulators to totals and totals
  *   FINISH(a)          the output, from a and `call`
  *
  * The lanes are the same on every ISA and are folded in one order, so are the bits. */
 
-/* Rows of REDUCE_LANES elements, added lane by lane to the totals. The accumulators stay in
- * registers. */
+/* Rows of REDUCE_LANES elements, added lane by lane to the totals. The accumulators
+ * stay in registers. */
 static void NAME(tile)(TOTAL *restrict total, const IN *restrict x, int64_t rows,
                        int64_t stride) {
     for (int64_t begin = 0; begin < rows; begin += REDUCE_DEPTH) {
@@ -26,7 +26,8 @@ static void NAME(tile)(TOTAL *restrict total, const IN *restrict x, int64_t rows
             for (int l = 0; l < REDUCE_LANES; l++) lane[l] = COMBINE(lane[l], row[l]);
         }
 #pragma omp simd
-        for (int l = 0; l < REDUCE_LANES; l++) total[l] = COMBINE(total[l], (TOTAL)lane[l]);
+        for (int l = 0; l < REDUCE_LANES; l++)
+            total[l] = COMBINE(total[l], (TOTAL)lane[l]);
     }
 }
 
@@ -86,8 +87,8 @@ static TOTAL NAME(row)(const Call *call, const IN *x, int64_t begin, int64_t end
     return total;
 }
 
-/* Columns of a narrow matrix whose rows follow each other: several rows make one wide row,
- * whose lanes are folded at the end. */
+/* Columns of a narrow matrix whose rows follow each other: several rows make one wide
+ * row, whose lanes are folded at the end. */
 static void NAME(few_columns)(TOTAL *total, const IN *x, int64_t rows, int64_t columns) {
     TOTAL lane[REDUCE_LANES];
     int64_t packed = REDUCE_LANES / columns, wide = rows / packed;

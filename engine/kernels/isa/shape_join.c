@@ -1,5 +1,5 @@
-/* pad and unslice put the input into a box of a larger output; concat puts several side by
- * side. All move bytes, whatever the dtype. */
+/* pad and unslice put the input into a box of a larger output; concat puts several
+ * side by side. All move bytes, whatever the dtype. */
 #include <string.h>
 #include "kernels/isa/loops.h"
 
@@ -18,8 +18,8 @@ static BoxAxis unslice_axis(const Call *call, int axis) {
     return (BoxAxis){call->attrs.i[axis], call->attrs.i[12 + axis]};
 }
 
-/* A line is the output along BOX_AXIS, the last axis along which box and output differ; its
- * cells are the elements of the axes behind. */
+/* A line is the output along BOX_AXIS, the last axis along which box and output
+ * differ; its cells are the elements of the axes behind. */
 enum { BOX_AXIS, BOX_CELL, BOX_LINES, BOX_GROUP };
 
 static void box_prepare(Call *call, BoxRule *rule) {
@@ -64,7 +64,8 @@ static int64_t box_source(const Call *call, int64_t line, BoxRule *rule) {
     int64_t source = 0, step = 1;
     for (int k = (int)call->note[BOX_AXIS] - 1; k >= 0; k--) {
         BoxAxis box = rule(call, k);
-        int64_t from_start = line % out->dim[k] - box.start, index = from_start / box.step;
+        int64_t from_start = line % out->dim[k] - box.start,
+                index = from_start / box.step;
         if (from_start % box.step != 0 || index < 0 || index >= in->dim[k]) return -1;
         source += index * step;
         step *= in->dim[k];
@@ -121,7 +122,8 @@ static void unslice_run(const Call *call, int64_t part) {
 KERNEL(pad) = {.prepare = pad_prepare, .phase = {{box_parts, pad_run}}};
 KERNEL(unslice) = {.prepare = unslice_prepare, .phase = {{box_parts, unslice_run}}};
 
-/* The output as rows: the axes before attrs.i[0]. In each row every input has one piece. */
+/* The output as rows: the axes before attrs.i[0]. In each row every input has one
+ * piece. */
 static int64_t concat_rows(const Call *call) {
     int64_t rows = 1;
     for (int k = 0; k < call->attrs.i[0]; k++) rows *= call->out[0].shape.dim[k];

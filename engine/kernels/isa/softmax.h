@@ -1,5 +1,6 @@
-/* Rows of softmax: y = e^(x - max), with the largest element and the sum of each row. Callers
- * divide by the sum, or take logarithms. Rows are handed out in blocks of SOFTMAX_ROWS at most.
+/* Rows of softmax: y = e^(x - max), with the largest element and the sum of each row.
+ * Callers divide by the sum, or take logarithms. Rows are handed out in blocks of
+ * SOFTMAX_ROWS at most.
  *
  * A row that is all -inf, or has an inf or a nan, becomes nan. */
 #ifndef CDL_KERNELS_ISA_SOFTMAX_H
@@ -10,8 +11,8 @@
 
 enum {
     SOFTMAX_ROWS = 128,
-    SOFTMAX_WORK = 4096,  /* elements in a part, about */
-    SOFTMAX_NARROW = 32,  /* below, rows are too short to be vectorised one by one */
+    SOFTMAX_WORK = 4096, /* elements in a part, about */
+    SOFTMAX_NARROW = 32, /* below, rows are too short to be vectorised one by one */
     SOFTMAX_LANES = 64
 };
 
@@ -49,13 +50,14 @@ static inline int64_t softmax_block(const Call *call, int64_t part, int64_t *fir
 }
 
 /* Short rows: the exponentials of all rows in one loop. */
-static inline void softmax_exp_narrow(const float *restrict x, float *restrict y, int64_t rows,
-                                      int64_t classes, float *restrict most,
+static inline void softmax_exp_narrow(const float *restrict x, float *restrict y,
+                                      int64_t rows, int64_t classes, float *restrict most,
                                       float *restrict sum) {
     for (int64_t r = 0; r < rows; r++) {
         const float *row = x + r * classes;
         float largest = row[0];
-        for (int64_t c = 1; c < classes; c++) largest = row[c] > largest ? row[c] : largest;
+        for (int64_t c = 1; c < classes; c++)
+            largest = row[c] > largest ? row[c] : largest;
         for (int64_t c = 0; c < classes; c++) y[r * classes + c] = row[c] - largest;
         most[r] = largest;
     }
@@ -96,8 +98,8 @@ static inline void softmax_exp_wide(const float *restrict x, float *restrict y,
     *sum = lane[0];
 }
 
-static inline void softmax_exp_float(const float *restrict x, float *restrict y, int64_t rows,
-                                     int64_t classes, float *restrict most,
+static inline void softmax_exp_float(const float *restrict x, float *restrict y,
+                                     int64_t rows, int64_t classes, float *restrict most,
                                      float *restrict sum) {
     if (classes < SOFTMAX_NARROW) {
         softmax_exp_narrow(x, y, rows, classes, most, sum);
@@ -108,8 +110,8 @@ static inline void softmax_exp_float(const float *restrict x, float *restrict y,
 }
 
 static inline void softmax_exp_double(const double *restrict x, double *restrict y,
-                                      int64_t rows, int64_t classes, double *restrict most,
-                                      double *restrict sum) {
+                                      int64_t rows, int64_t classes,
+                                      double *restrict most, double *restrict sum) {
     for (int64_t r = 0; r < rows; r++, x += classes, y += classes) {
         double largest = x[0], total = 0;
         for (int64_t c = 1; c < classes; c++) largest = x[c] > largest ? x[c] : largest;
@@ -123,13 +125,13 @@ static inline void softmax_exp_double(const double *restrict x, double *restrict
 }
 
 /* y / sum, row by row. */
-#define SOFTMAX_SCALE(type)                                                                \
-    static inline void softmax_scale_##type(type *restrict y, int64_t rows,                \
-                                            int64_t classes, const type *restrict sum) {   \
-        for (int64_t r = 0; r < rows; r++) {                                               \
-            type scale = 1 / sum[r], *row = y + r * classes;                               \
-            _Pragma("omp simd") for (int64_t c = 0; c < classes; c++) row[c] *= scale;     \
-        }                                                                                  \
+#define SOFTMAX_SCALE(type)                                                              \
+    static inline void softmax_scale_##type(type *restrict y, int64_t rows,              \
+                                            int64_t classes, const type *restrict sum) { \
+        for (int64_t r = 0; r < rows; r++) {                                             \
+            type scale = 1 / sum[r], *row = y + r * classes;                             \
+            _Pragma("omp simd") for (int64_t c = 0; c < classes; c++) row[c] *= scale;   \
+        }                                                                                \
     }
 SOFTMAX_SCALE(float)
 SOFTMAX_SCALE(double)

@@ -1,9 +1,9 @@
-/* sort along attrs.i[0]: values and the indices that sort. Stable; nan comes last, descending
- * (i[1]) too.
+/* sort along attrs.i[0]: values and the indices that sort. Stable; nan comes last,
+ * descending (i[1]) too.
  *
- * Every element becomes an unsigned key in whose order it sorts, so one sort serves all dtypes
- * and both directions: short lines by insertion, others digit by digit (least significant
- * first), leaving out digits that all keys share. */
+ * Every element becomes an unsigned key in whose order it sorts, so one sort serves
+ * all dtypes and both directions: short lines by insertion, others digit by digit
+ * (least significant first), leaving out digits that all keys share. */
 #include <string.h>
 #include "kernels/isa/lines.h"
 
@@ -18,8 +18,8 @@ static int64_t line_count(const Call *call) {
     return call->note[LINES_OUTER] * call->note[LINES_INNER];
 }
 
-/* LINES_GROUP is here the number of lines in a part. There are at most SORT_PARTS parts, each
- * with buffers of its own for two lines. */
+/* LINES_GROUP is here the number of lines in a part. There are at most SORT_PARTS
+ * parts, each with buffers of its own for two lines. */
 static void sort_prepare(Call *call) {
     lines_prepare(call);
     int64_t n = call->note[LINES_LENGTH], lines = line_count(call);
@@ -41,7 +41,9 @@ static size_t sort_scratch(const Call *call) {
 /* The sign bit turned over puts negative integers first. */
 static inline uint64_t key_of_uint8_t(uint8_t x) { return x; }
 static inline uint64_t key_of_int32_t(int32_t x) { return (uint32_t)x ^ 0x80000000u; }
-static inline uint64_t key_of_int64_t(int64_t x) { return (uint64_t)x ^ (uint64_t)1 << 63; }
+static inline uint64_t key_of_int64_t(int64_t x) {
+    return (uint64_t)x ^ (uint64_t)1 << 63;
+}
 
 /* Floats order like integers of sign and magnitude; -0 is 0. */
 static inline uint64_t key_of_float(float x) {
@@ -69,7 +71,8 @@ static void sort_short(Pair *pair, int64_t n) {
     }
 }
 
-/* Sorts pair, with room for as many in other; returns which of the two holds the result. */
+/* Sorts pair, with room for as many in other; returns which of the two holds the
+ * result. */
 static Pair *sort_digits(Pair *pair, Pair *other, int64_t n) {
     int64_t count[DIGITS][RADIX] = {{0}};
     for (int64_t i = 0; i < n; i++)
@@ -82,7 +85,8 @@ static Pair *sort_digits(Pair *pair, Pair *other, int64_t n) {
             place[k] = sum;
             sum += here;
         }
-        for (int64_t i = 0; i < n; i++) other[place[pair[i].key >> 8 * d & 255]++] = pair[i];
+        for (int64_t i = 0; i < n; i++)
+            other[place[pair[i].key >> 8 * d & 255]++] = pair[i];
         Pair *swap = pair;
         pair = other;
         other = swap;
@@ -90,36 +94,38 @@ static Pair *sort_digits(Pair *pair, Pair *other, int64_t n) {
     return pair;
 }
 
-#define SORT_TYPE(type)                                                                    \
-    /* n elements `stride` apart. */                                                       \
-    static void sort_##type(const type *restrict x, type *restrict y,                      \
-                            int64_t *restrict indices, int64_t n, int64_t stride,          \
-                            bool descending, Pair *pair) {                                 \
-        uint64_t flip = descending ? UINT64_MAX : 0;                                       \
-        for (int64_t i = 0; i < n; i++) {                                                  \
-            type value = x[i * stride];                                                    \
-            uint64_t key = value == value ? key_of_##type(value) ^ flip : UINT64_MAX;      \
-            pair[i] = (Pair){key, i};                                                      \
-        }                                                                                  \
-        if (n <= SORT_SHORT) sort_short(pair, n);                                          \
-        else pair = sort_digits(pair, pair + n, n);                                        \
-        for (int64_t i = 0; i < n; i++) {                                                  \
-            indices[i * stride] = pair[i].index;                                           \
-            y[i * stride] = x[pair[i].index * stride];                                     \
-        }                                                                                  \
-    }                                                                                      \
-                                                                                           \
-    static void run_##type(const Call *call, int64_t part) {                               \
-        int64_t n = call->note[LINES_LENGTH], inner = call->note[LINES_INNER];             \
-        int64_t first = part * call->note[LINES_GROUP], lines = line_count(call);          \
-        int64_t last = first + call->note[LINES_GROUP];                                    \
-        Pair *pair = (Pair *)call->scratch + part * 2 * n;                                 \
-        for (int64_t line = first; line < last && line < lines; line++) {                  \
-            int64_t at = line / inner * n * inner + line % inner;                          \
-            sort_##type((const type *)call->in[0].data + at,                               \
-                        (type *)call->out[0].data + at, (int64_t *)call->out[1].data + at, \
-                        n, inner, call->attrs.i[1], pair);                                 \
-        }                                                                                  \
+#define SORT_TYPE(type)                                                                  \
+    /* n elements `stride` apart. */                                                     \
+    static void sort_##type(const type *restrict x, type *restrict y,                    \
+                            int64_t *restrict indices, int64_t n, int64_t stride,        \
+                            bool descending, Pair *pair) {                               \
+        uint64_t flip = descending ? UINT64_MAX : 0;                                     \
+        for (int64_t i = 0; i < n; i++) {                                                \
+            type value = x[i * stride];                                                  \
+            uint64_t key = value == value ? key_of_##type(value) ^ flip : UINT64_MAX;    \
+            pair[i] = (Pair){key, i};                                                    \
+        }                                                                                \
+        if (n <= SORT_SHORT)                                                             \
+            sort_short(pair, n);                                                         \
+        else                                                                             \
+            pair = sort_digits(pair, pair + n, n);                                       \
+        for (int64_t i = 0; i < n; i++) {                                                \
+            indices[i * stride] = pair[i].index;                                         \
+            y[i * stride] = x[pair[i].index * stride];                                   \
+        }                                                                                \
+    }                                                                                    \
+                                                                                         \
+    static void run_##type(const Call *call, int64_t part) {                             \
+        int64_t n = call->note[LINES_LENGTH], inner = call->note[LINES_INNER];           \
+        int64_t first = part * call->note[LINES_GROUP], lines = line_count(call);        \
+        int64_t last = first + call->note[LINES_GROUP];                                  \
+        Pair *pair = (Pair *)call->scratch + part * 2 * n;                               \
+        for (int64_t line = first; line < last && line < lines; line++) {                \
+            int64_t at = line / inner * n * inner + line % inner;                        \
+            sort_##type(                                                                 \
+                (const type *)call->in[0].data + at, (type *)call->out[0].data + at,     \
+                (int64_t *)call->out[1].data + at, n, inner, call->attrs.i[1], pair);    \
+        }                                                                                \
     }
 SORT_TYPE(uint8_t)
 SORT_TYPE(int32_t)

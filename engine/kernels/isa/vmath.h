@@ -1,10 +1,11 @@
-/* Transcendental functions of floats in plain C: no branches, no tables, no library calls, so
- * that a loop over them vectorises for any instruction set and gives the same bits on each
- * (kernel files are compiled without contraction). Infinities and nan are handled; the errors
- * named below are in units in the last place.
+/* Transcendental functions of floats in plain C: no branches, no tables, no library
+ * calls, so that a loop over them vectorises for any instruction set and gives the
+ * same bits on each (kernel files are compiled without contraction). Infinities and
+ * nan are handled; the errors named below are in units in the last place.
  *
- * The polynomials are minimax fits made for this file. The ways of reducing the argument are
- * the usual ones, e.g. Cody and Waite, "Software Manual for the Elementary Functions" (1980). */
+ * The polynomials are minimax fits made for this file. The ways of reducing the
+ * argument are the usual ones, e.g. Cody and Waite, "Software Manual for the
+ * Elementary Functions" (1980). */
 #ifndef CDL_KERNELS_ISA_VMATH_H
 #define CDL_KERNELS_ISA_VMATH_H
 #include <math.h>
@@ -45,8 +46,9 @@ VMATH float vmath_expm1_small(float r) {
     return p * (r * r) + r;
 }
 
-/* e^x = 2^n e^r. Adding 1.5 * 2^23 rounds to an integer, which then stands in the low bits.
- * 2^n is applied in two halves: n reaches 128 (the result may be inf) and -150 (0). 1 ulp. */
+/* e^x = 2^n e^r. Adding 1.5 * 2^23 rounds to an integer, which then stands in the low
+ * bits. 2^n is applied in two halves: n reaches 128 (the result may be inf) and -150
+ * (0). 1 ulp. */
 VMATH float vmath_exp(float x) {
     x = vmath_min(vmath_max(x, -104.0f), 89.0f);
     float shifted = x * 1.44269504f + 0x1.8p23f, n = shifted - 0x1.8p23f;
@@ -149,7 +151,8 @@ VMATH float vmath_erf(float x) {
     return a <= 1.0f ? vmath_erf_small(x) : copysignf(1.0f - vmath_erfc_large(a), x);
 }
 
-/* Phi(x), the distribution function of the normal distribution, accurate in its lower tail. */
+/* Phi(x), the distribution function of the normal distribution, accurate in its lower
+ * tail. */
 VMATH float vmath_phi(float x) {
     float a = fabsf(x) * 0.707106781f;
     float tail = 0.5f * (a <= 1.0f ? 1.0f - vmath_erf_small(a) : vmath_erfc_large(a));
@@ -189,13 +192,15 @@ VMATH float vmath_cos_small(float r) {
     return p * z * z - 0.5f * z + 1.0f;
 }
 
-/* sin(x + quarters * pi / 2) for |x| <= VMATH_ANGLE_MAX. The multiple of pi / 2 is taken off
- * in double precision, which keeps the absolute error below 1e-7. */
+/* sin(x + quarters * pi / 2) for |x| <= VMATH_ANGLE_MAX. The multiple of pi / 2 is
+ * taken off in double precision, which keeps the absolute error below 1e-7. */
 #define VMATH_ANGLE_MAX 1e6f
 
 VMATH float vmath_sin_shifted(float x, int64_t quarters) {
-    double shifted = (double)x * 0.63661977236758134308 + 0x1.8p52, n = shifted - 0x1.8p52;
-    float r = (float)(((double)x - n * 1.57079632673412561417) - n * 6.07710050650619224932e-11);
+    double shifted = (double)x * 0.63661977236758134308 + 0x1.8p52,
+           n = shifted - 0x1.8p52;
+    float r = (float)(((double)x - n * 1.57079632673412561417) -
+                      n * 6.07710050650619224932e-11);
     int64_t bits;
     memcpy(&bits, &shifted, sizeof bits);
     int32_t turn = (int32_t)(bits + quarters);

@@ -75,28 +75,18 @@ local logits_arg = { "from_logits", "boolean", false, doc = "y_pred holds logits
 local smoothing_arg = { "label_smoothing", "number", 0, min = 0, max = 1,
   doc = "part of the labels that is spread evenly" }
 local axis_arg = { "axis", "axis", -1, doc = "the axis of the classes" }
-local reduction_arg = { "reduction", "any", "sum_over_batch_size", doc = "how values become one number" }
 
 -- ---- binary ----
-
--- log(p) and log(1 - p), of probabilities or logits.
-local function binary_logs(p, from_logits)
-  if from_logits then return -ops.softplus(-p), -ops.softplus(p) end
-  p = ops.clip(p, EPSILON, 1 - EPSILON)
-  return ops.log(p), ops.log(1 - p)
-end
 
 local function binary_values(name, y_true, y_pred, args)
   local p = as_float(y_pred)
   local t
   t, p = dense_labels(name, y_true, p, "they must be the same")
   t = smooth(t, args.label_smoothing, 0.5)
-  if args.from_logits then
-    -- max(x, 0) - x t + log(1 + e^-|x|)
-    return ops.softplus(p) - p * t, t, p
-  end
-  local hit, miss = binary_logs(p, false)
-  return -(t * hit + (1 - t) * miss), t, p
+  -- log(1 + e^x) - x t is the same without rounding to 0 or 1 on the way.
+  if args.from_logits then return ops.softplus(p) - p * t, t, p end
+  local clipped = ops.clip(p, EPSILON, 1 - EPSILON)
+  return -(t * ops.log(clipped) + (1 - t) * ops.log(1 - clipped)), t, p
 end
 
 local function mean_over(values, axis)
@@ -231,7 +221,7 @@ return function(define)
 
   define { class = "SparseCategoricalCrossentropy", name = "sparse_categorical_crossentropy",
     rows = { logits_arg, { "ignore_class", "integer", doc = "samples with this label do not count" },
-      reduction_arg, axis_arg },
+      reduction.row, axis_arg },
     function_rows = { logits_arg, { "ignore_class", "integer", doc = "the value is 0 for this label" }, axis_arg },
     keeps_labels = true,
     doc = "-log(y_pred at the label); integer labels from 0.",

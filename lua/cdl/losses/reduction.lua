@@ -5,6 +5,11 @@ local ops = require "cdl.ops"
 
 local M = {}
 
+--- The row of the argument `reduction`; cdl.null is Python's None.
+M.row = { "reduction", { "sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none" },
+  "sum_over_batch_size", null = true,
+  doc = "how values become one number: the mean over all elements, their sum, the mean by weights; or \"none\"" }
+
 --- "{2, 3}"
 function M.braces(shape) return "{" .. table.concat(shape, ", ") .. "}" end
 

@@ -122,26 +122,21 @@ return function(define)
 
   local axis_row = { "axis", "axes", doc = "axes that one overlap is taken over; the whole batch if left out" }
 
-  add { class = "Dice", name = "dice", rows = { { "reduction", "any", "sum_over_batch_size",
-      doc = "how values become one number" }, { "name", "string", doc = "name" }, axis_row },
-    function_rows = { axis_row },
+  local name_row = { "name", "string", doc = "for messages; from the class if left out" }
+
+  add { class = "Dice", name = "dice", rows = { reduction.row, name_row, axis_row }, function_rows = { axis_row },
     doc = "1 - 2 overlap / (size of y_true + size of y_pred), for segmentation.",
     body = function(t, p, args)
       local overlap, sizes = ops.sum(t * p, args.axis), ops.sum(t, args.axis) + ops.sum(p, args.axis)
       return 1 - overlap * 2 / (sizes + EPSILON)
     end }
 
+  local alpha_row = { "alpha", "number", 0.5, min = 0, doc = "weight of false positives" }
+  local beta_row = { "beta", "number", 0.5, min = 0, doc = "weight of false negatives" }
+
   add { class = "Tversky", name = "tversky",
-    rows = {
-      { "alpha", "number", 0.5, doc = "weight of false positives" },
-      { "beta", "number", 0.5, doc = "weight of false negatives" },
-      { "reduction", "any", "sum_over_batch_size", doc = "how values become one number" },
-      { "name", "string", doc = "name" }, axis_row,
-    },
-    function_rows = {
-      { "alpha", "number", 0.5, doc = "weight of false positives" },
-      { "beta", "number", 0.5, doc = "weight of false negatives" }, axis_row,
-    },
+    rows = { alpha_row, beta_row, reduction.row, name_row, axis_row },
+    function_rows = { alpha_row, beta_row, axis_row },
     doc = "1 - TP / (TP + alpha FP + beta FN): Dice with weights (Salehi et al. 2017).",
     body = function(t, p, args)
       local axis = args.axis

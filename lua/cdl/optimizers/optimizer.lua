@@ -17,9 +17,11 @@
 --
 -- Clipping, weight decay, averages, accumulation and constraints are in optimizers/apply.lua.
 local Configured = require "cdl.configured"
+local autodiff = require "cdl.autodiff"
 local class = require "cdl.class"
 local core = require "cdl.core"
 local initializers = require "cdl.initializers"
+local ops = require "cdl.ops"
 local signature = require "cdl.signature"
 local words = require "cdl.words"
 
@@ -177,7 +179,7 @@ local function scheduled_rate(self, step)
     fail(self, "the learning rate's schedule must give a scalar, got %s", words.describe(rate))
   end
   if rate.ndim > 0 then rate = core.reshape(rate, {}) end
-  return rate.dtype == "float32" and rate or require "cdl.ops".astype(rate, "float32")
+  return rate.dtype == "float32" and rate or ops.astype(rate, "float32")
 end
 
 --- The learning rate of this step, a scalar tensor.
@@ -187,7 +189,7 @@ function Optimizer:current_learning_rate()
   if not core.in_trace() then return rate end
   -- So that a step that has been traced knows when the schedule is taken away.
   if not rawget(self, "_follows") then rawset(self, "_follows", new_scalar(self, "follows_schedule", true, "bool")) end
-  return require "cdl.ops".where(self._follows, rate, self:parameter "learning_rate")
+  return ops.where(self._follows, rate, self:parameter "learning_rate")
 end
 
 local function get_learning_rate(self)
@@ -215,7 +217,7 @@ function Optimizer:set_schedule(schedule)
   end
   rawset(self, "_schedule", schedule)
   if rawget(self, "_follows") then core.suspend(core.assign, self._follows, true) end
-  require "cdl.autodiff".retrace()
+  autodiff.retrace()
 end
 
 local function set_learning_rate(self, value)

@@ -1,15 +1,39 @@
 /* Elementwise kernels against plain references: broadcasting, dtypes, special values. */
 #include "trial.h"
 
-KERNEL_DECLARE(add) KERNEL_DECLARE(sub) KERNEL_DECLARE(mul) KERNEL_DECLARE(div)
-KERNEL_DECLARE(maximum) KERNEL_DECLARE(minimum) KERNEL_DECLARE(pow)
-KERNEL_DECLARE(floordiv) KERNEL_DECLARE(mod) KERNEL_DECLARE(lt) KERNEL_DECLARE(ge)
-KERNEL_DECLARE(eq) KERNEL_DECLARE(ne) KERNEL_DECLARE(le) KERNEL_DECLARE(gt)
-KERNEL_DECLARE(and_) KERNEL_DECLARE(or_) KERNEL_DECLARE(not_) KERNEL_DECLARE(where)
-KERNEL_DECLARE(neg) KERNEL_DECLARE(abs) KERNEL_DECLARE(sign) KERNEL_DECLARE(square)
-KERNEL_DECLARE(relu) KERNEL_DECLARE(floor) KERNEL_DECLARE(ceil) KERNEL_DECLARE(round)
-KERNEL_DECLARE(clip) KERNEL_DECLARE(isfinite) KERNEL_DECLARE(sqrt) KERNEL_DECLARE(rsqrt)
-KERNEL_DECLARE(reciprocal) KERNEL_DECLARE(identity)
+KERNEL_DECLARE(add);
+KERNEL_DECLARE(sub);
+KERNEL_DECLARE(mul);
+KERNEL_DECLARE(div);
+KERNEL_DECLARE(maximum);
+KERNEL_DECLARE(minimum);
+KERNEL_DECLARE(pow);
+KERNEL_DECLARE(floordiv);
+KERNEL_DECLARE(mod);
+KERNEL_DECLARE(lt);
+KERNEL_DECLARE(ge);
+KERNEL_DECLARE(eq);
+KERNEL_DECLARE(ne);
+KERNEL_DECLARE(le);
+KERNEL_DECLARE(gt);
+KERNEL_DECLARE(and_);
+KERNEL_DECLARE(or_);
+KERNEL_DECLARE(not_);
+KERNEL_DECLARE(where);
+KERNEL_DECLARE(neg);
+KERNEL_DECLARE(abs);
+KERNEL_DECLARE(sign);
+KERNEL_DECLARE(square);
+KERNEL_DECLARE(relu);
+KERNEL_DECLARE(floor);
+KERNEL_DECLARE(ceil);
+KERNEL_DECLARE(round);
+KERNEL_DECLARE(clip);
+KERNEL_DECLARE(isfinite);
+KERNEL_DECLARE(sqrt);
+KERNEL_DECLARE(rsqrt);
+KERNEL_DECLARE(reciprocal);
+KERNEL_DECLARE(identity);
 
 static double (*scalar_op)(double a, double b);
 
@@ -26,7 +50,8 @@ static double add_of(double a, double b) { return a + b; }
 static double mul_of(double a, double b) { return a * b; }
 static double div_of(double a, double b) { return a / b; }
 
-/* Pairs of shapes that meet every way of walking: same, scalar, row, column, both, neither. */
+/* Pairs of shapes that meet every way of walking: same, scalar, row, column, both,
+ * neither. */
 static const Shape shapes[][2] = {
     {{0}, {0}},
     {{1, {8}}, {1, {8}}},
@@ -78,7 +103,8 @@ static void broadcasting(void) {
 }
 
 static void arithmetic_by_dtype(void) {
-    static const DType dtypes[] = {DTYPE_INT32, DTYPE_INT64, DTYPE_FLOAT32, DTYPE_FLOAT64};
+    static const DType dtypes[] = {DTYPE_INT32, DTYPE_INT64, DTYPE_FLOAT32,
+                                   DTYPE_FLOAT64};
     for (int k = 0; k < 4; k++) {
         Trial t = {0};
         make_pair(&t, dtypes[k], dtypes[k], 5);
@@ -118,8 +144,8 @@ static void in_place(void) {
 }
 
 /* Two numbers of one dtype through a binary kernel. */
-static double pair(DType dtype, DType result, double a, double b, Trial *t, const char *name,
-                   const Kernel *const kernels[]) {
+static double pair(DType dtype, DType result, double a, double b, Trial *t,
+                   const char *name, const Kernel *const kernels[]) {
     trial_end(t);
     dtype_store(dtype, trial_in(t, dtype, shape_of(0)), a);
     dtype_store(dtype, trial_in(t, dtype, shape_of(0)), b);
@@ -143,7 +169,8 @@ static void wrapping(void) {
 
 static void division(void) {
     Trial t = {0};
-    static const DType dtypes[] = {DTYPE_INT32, DTYPE_INT64, DTYPE_FLOAT32, DTYPE_FLOAT64};
+    static const DType dtypes[] = {DTYPE_INT32, DTYPE_INT64, DTYPE_FLOAT32,
+                                   DTYPE_FLOAT64};
     for (int k = 0; k < 4; k++) {
         DType d = dtypes[k];
         CHECK(pair(d, d, 7, 2, &t, KERNELS(floordiv)) == 3);
@@ -225,10 +252,14 @@ static double where_reference(const Trial *t, int64_t at) {
 
 static void choosing(void) {
     static const Shape three[][3] = {
-        {{1, {5000}}, {1, {5000}}, {1, {5000}}},    {{1, {500}}, {0}, {0}},
-        {{1, {500}}, {1, {500}}, {0}},              {{1, {500}}, {0}, {1, {500}}},
-        {{2, {40, 1}}, {2, {40, 30}}, {2, {1, 30}}}, {{2, {40, 1}}, {2, {1, 30}}, {0}},
-        {{2, {40, 1}}, {0}, {2, {40, 30}}},         {{0}, {2, {4, 3}}, {1, {3}}},
+        {{1, {5000}}, {1, {5000}}, {1, {5000}}},
+        {{1, {500}}, {0}, {0}},
+        {{1, {500}}, {1, {500}}, {0}},
+        {{1, {500}}, {0}, {1, {500}}},
+        {{2, {40, 1}}, {2, {40, 30}}, {2, {1, 30}}},
+        {{2, {40, 1}}, {2, {1, 30}}, {0}},
+        {{2, {40, 1}}, {0}, {2, {40, 30}}},
+        {{0}, {2, {4, 3}}, {1, {3}}},
     };
     static const DType dtypes[] = {DTYPE_UINT8, DTYPE_FLOAT32, DTYPE_INT64};
     for (size_t k = 0; k < sizeof three / sizeof *three; k++) {
@@ -281,8 +312,8 @@ static double reciprocal_of(double x) { return 1 / x; }
 
 static void run_unary(DType in, DType out, double (*op)(double), const char *name,
                       const Kernel *const kernels[], double tolerance) {
-    static const double special[] = {0, -0.0, 0.5, -0.5, 1.5, -1.5, 2.5, -2.5, 1e10, -1e10,
-                                     INFINITY, -INFINITY, NAN};
+    static const double special[] = {0,    -0.0, 0.5,   -0.5,     1.5,       -1.5, 2.5,
+                                     -2.5, 1e10, -1e10, INFINITY, -INFINITY, NAN};
     Trial t = {0};
     trial_in(&t, in, shape_of(1, 10007L));
     trial_out(&t, out, shape_of(1, 10007L));
@@ -300,7 +331,8 @@ static void run_unary(DType in, DType out, double (*op)(double), const char *nam
 }
 
 static void unary(void) {
-    static const DType dtypes[] = {DTYPE_INT32, DTYPE_INT64, DTYPE_FLOAT32, DTYPE_FLOAT64};
+    static const DType dtypes[] = {DTYPE_INT32, DTYPE_INT64, DTYPE_FLOAT32,
+                                   DTYPE_FLOAT64};
     for (int k = 0; k < 4; k++) {
         DType d = dtypes[k];
         run_unary(d, d, neg_of, KERNELS(neg), 0);
@@ -333,12 +365,14 @@ static void unary(void) {
 }
 
 static double low, high;
-static double clip_of(double x) { return isnan(x) ? x : fmin(fmax(x, ceil(low)), floor(high)); }
+static double clip_of(double x) {
+    return isnan(x) ? x : fmin(fmax(x, ceil(low)), floor(high));
+}
 static double clip_float_of(double x) { return isnan(x) ? x : fmin(fmax(x, low), high); }
 
 static void clipping(void) {
-    static const double limits[][2] = {{-3, 4}, {-2.5, 7.5}, {-INFINITY, 2}, {0, INFINITY},
-                                       {-1e300, 1e300}, {5, -5}};
+    static const double limits[][2] = {{-3, 4},       {-2.5, 7.5},     {-INFINITY, 2},
+                                       {0, INFINITY}, {-1e300, 1e300}, {5, -5}};
     for (size_t k = 0; k < sizeof limits / sizeof *limits; k++) {
         for (int d = DTYPE_INT32; d <= DTYPE_FLOAT64; d++) {
             Trial t = {0};
@@ -356,5 +390,5 @@ static void clipping(void) {
     }
 }
 
-TEST_MAIN(broadcasting, arithmetic_by_dtype, in_place, wrapping, division, nan_rules, powers,
-          choosing, logic, unary, clipping)
+TEST_MAIN(broadcasting, arithmetic_by_dtype, in_place, wrapping, division, nan_rules,
+          powers, choosing, logic, unary, clipping)

@@ -154,6 +154,15 @@ static void blocks(void) {
     try_matmul(DTYPE_FLOAT32, &none, &none, 3000, 1, 70, 0, 0);
 }
 
+/* Columns of a that lie a multiple of 4 KiB apart, which some kernels pack. */
+static void aliases(void) {
+    const Shape none = {0}, two = shape_of(1, 2L);
+    try_matmul(DTYPE_FLOAT32, &none, &none, 1024, 70, 130, 1, 0);
+    try_matmul(DTYPE_FLOAT32, &two, &none, 1024, 33, 7, 1, 1);
+    try_matmul(DTYPE_FLOAT64, &none, &none, 512, 40, 131, 1, 0);
+    try_matmul(DTYPE_FLOAT64, &none, &none, 1024, 129, 3, 1, 1);
+}
+
 static void batches(void) {
     const Shape none = {0}, three = shape_of(1, 3L), column = shape_of(2, 2L, 1L);
     const Shape row = shape_of(1, 4L), full = shape_of(2, 2L, 4L),
@@ -348,5 +357,5 @@ static void cost_grows(void) {
     }
 }
 
-TEST_MAIN(edges, tiles, blocks, batches, empty, cuts_keep_bits, dense, special_values,
-          library, cost_grows)
+TEST_MAIN(edges, tiles, blocks, aliases, batches, empty, cuts_keep_bits, dense,
+          special_values, library, cost_grows)

@@ -1,8 +1,12 @@
 /* gather, scatter, take_along, put_along, one_hot and sort, against plain loops. */
 #include "trial.h"
 
-KERNEL_DECLARE(gather) KERNEL_DECLARE(scatter) KERNEL_DECLARE(take_along)
-KERNEL_DECLARE(put_along) KERNEL_DECLARE(one_hot) KERNEL_DECLARE(sort)
+KERNEL_DECLARE(gather);
+KERNEL_DECLARE(scatter);
+KERNEL_DECLARE(take_along);
+KERNEL_DECLARE(put_along);
+KERNEL_DECLARE(one_hot);
+KERNEL_DECLARE(sort);
 
 /* base with axis replaced by the axes of `by`. */
 static Shape replaced(const Shape *base, int axis, const Shape *by) {
@@ -19,7 +23,8 @@ static int64_t inner_of(const Shape *shape, int axis) {
     return inner;
 }
 
-static const Shape sources[] = {{1, {50}}, {2, {40, 30}}, {2, {1000, 600}}, {3, {7, 20, 5}}};
+static const Shape sources[] = {
+    {1, {50}}, {2, {40, 30}}, {2, {1000, 600}}, {3, {7, 20, 5}}};
 static const Shape index_shapes[] = {{0}, {1, {9}}, {2, {30, 40}}, {1, {0}}};
 static const DType dtypes[] = {DTYPE_UINT8, DTYPE_INT32, DTYPE_INT64, DTYPE_FLOAT32,
                                DTYPE_FLOAT64};
@@ -67,7 +72,8 @@ static void expect_scatter(const Trial *t) {
         int64_t index = ((int64_t *)t->in[1].data)[place];
         sums[(outer * size + index) * inner + at % inner] += trial_at(&t->in[0], at);
     }
-    trial_expect(t, 0, "scatter", t->out[0].dtype == DTYPE_FLOAT32 ? 1e-6 : 1e-14, sums_at);
+    trial_expect(t, 0, "scatter", t->out[0].dtype == DTYPE_FLOAT32 ? 1e-6 : 1e-14,
+                 sums_at);
 }
 
 static void scattering(void) {
@@ -120,7 +126,8 @@ static void expect_put(const Trial *t) {
         int64_t index = ((int64_t *)t->in[1].data)[at];
         sums[(outer * size + index) * inner + at % inner] += trial_at(&t->in[0], at);
     }
-    trial_expect(t, 0, "put_along", t->out[0].dtype == DTYPE_FLOAT32 ? 1e-6 : 1e-14, sums_at);
+    trial_expect(t, 0, "put_along", t->out[0].dtype == DTYPE_FLOAT32 ? 1e-6 : 1e-14,
+                 sums_at);
 }
 
 static void along(void) {
@@ -175,7 +182,8 @@ static void one_hot(void) {
     }
 }
 
-/* An index out of range is named with its place and gives zeros; nothing is read there. */
+/* An index out of range is named with its place and gives zeros; nothing is read
+ * there. */
 static void out_of_range(void) {
     static const int64_t bad[] = {10, -1, INT64_MAX, INT64_MIN};
     for (int k = 0; k < 4; k++) {
@@ -184,7 +192,8 @@ static void out_of_range(void) {
             char message[96];
             Shape values = {.ndim = 2, .dim = {20000, inner}};
             snprintf(message, sizeof message,
-                     "index %ld at position 15001 is out of range for size 10", (long)bad[k]);
+                     "index %ld at position 15001 is out of range for size 10",
+                     (long)bad[k]);
             trial_in(&t, DTYPE_FLOAT32, shape_of(2, 10L, (int64_t)inner));
             int64_t *indices = trial_in(&t, DTYPE_INT64, shape_of(1, 20000L));
             float *y = trial_out(&t, DTYPE_FLOAT32, values);
@@ -242,7 +251,8 @@ static void out_of_range(void) {
 
 /* ---- sort ---- */
 
-/* Each line is in order, is a permutation of the input's line, and equal values keep it. */
+/* Each line is in order, is a permutation of the input's line, and equal values keep
+ * it. */
 static void check_sorted(const Trial *t, int64_t n, int64_t inner, bool descending) {
     int64_t lines = t->in[0].size / n, wrong = 0;
     const int64_t *indices = t->out[1].data;
@@ -271,9 +281,9 @@ static void check_sorted(const Trial *t, int64_t n, int64_t inner, bool descendi
 }
 
 static void sorting(void) {
-    static const Shape shapes[] = {{1, {1}},      {1, {2}},          {1, {12}},
-                                   {1, {13}},     {1, {1000}},       {2, {100, 33}},
-                                   {2, {33, 70}}, {3, {5, 60, 7}},   {2, {0, 4}}};
+    static const Shape shapes[] = {{1, {1}},      {1, {2}},        {1, {12}},
+                                   {1, {13}},     {1, {1000}},     {2, {100, 33}},
+                                   {2, {33, 70}}, {3, {5, 60, 7}}, {2, {0, 4}}};
     for (int k = 0; k < 9; k++) {
         for (int axis = 0; axis < shapes[k].ndim; axis++) {
             for (int d = DTYPE_BOOL; d < DTYPE_COUNT; d++) {
@@ -282,12 +292,18 @@ static void sorting(void) {
                     trial_in(&t, (DType)d, shapes[k]);
                     trial_out(&t, (DType)d, shapes[k]);
                     trial_out(&t, DTYPE_INT64, shapes[k]);
-                    trial_fill(&t, 0, (uint64_t)k, 0, d == DTYPE_BOOL ? 1 : k % 2 ? 20 : 255);
+                    trial_fill(&t, 0, (uint64_t)k, 0,
+                               d == DTYPE_BOOL ? 1
+                               : k % 2         ? 20
+                                               : 255);
                     if (dtype_is_float((DType)d))
                         for (int64_t i = 3; i < t.in[0].size; i += 29)
                             dtype_store((DType)d,
-                                        (char *)t.in[0].data + (size_t)i * dtype_size((DType)d),
-                                        i % 2 ? NAN : i % 4 ? INFINITY : -INFINITY);
+                                        (char *)t.in[0].data +
+                                            (size_t)i * dtype_size((DType)d),
+                                        i % 2   ? NAN
+                                        : i % 4 ? INFINITY
+                                                : -INFINITY);
                     t.call.attrs.i[0] = axis;
                     t.call.attrs.i[1] = descending;
                     trial_run(&t, KERNELS(sort));

@@ -5,8 +5,8 @@
 #include "base/log.h"
 #include "trial.h"
 
-/* What a process that is started with CDL_ISA=value chooses. Runs before anything else here
- * has asked, since the choice is made once. */
+/* What a process that is started with CDL_ISA=value chooses. Runs before anything else
+ * here has asked, since the choice is made once. */
 static Isa chosen_with(const char *value) {
     pid_t child = fork();
     if (child == 0) {
@@ -22,7 +22,8 @@ static Isa chosen_with(const char *value) {
 static void environment(void) {
     Isa best = chosen_with("");
     CHECK(isa_supported(best));
-    for (Isa isa = ISA_BASE; isa < ISA_COUNT; isa++) CHECK(isa <= best || !isa_supported(isa));
+    for (Isa isa = ISA_BASE; isa < ISA_COUNT; isa++)
+        CHECK(isa <= best || !isa_supported(isa));
     CHECK(chosen_with("base") == ISA_BASE);
     CHECK(chosen_with("avx2") == (isa_supported(ISA_AVX2) ? ISA_AVX2 : best));
     CHECK(chosen_with("avx512") == (isa_supported(ISA_AVX512) ? ISA_AVX512 : best));
@@ -60,7 +61,8 @@ static void *report_many(void *context) {
 static void many_threads(void) {
     Fault fault = FAULT_NONE;
     pthread_t threads[4];
-    for (int k = 0; k < 4; k++) CHECK(!pthread_create(&threads[k], NULL, report_many, &fault));
+    for (int k = 0; k < 4; k++)
+        CHECK(!pthread_create(&threads[k], NULL, report_many, &fault));
     for (int k = 0; k < 4; k++) pthread_join(threads[k], NULL);
     CHECK(fault.position == 1);
     CHECK(!strcmp(fault.text, "element 1"));

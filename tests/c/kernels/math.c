@@ -1,12 +1,20 @@
-/* Transcendental kernels: errors in units in the last place over the whole range of floats,
- * special values, doubles, and casts. */
+/* Transcendental kernels: errors in units in the last place over the whole range of
+ * floats, special values, doubles, and casts. */
 #include <float.h>
 #include "trial.h"
 
-KERNEL_DECLARE(exp) KERNEL_DECLARE(expm1) KERNEL_DECLARE(log) KERNEL_DECLARE(log1p)
-KERNEL_DECLARE(tanh) KERNEL_DECLARE(sigmoid) KERNEL_DECLARE(erf) KERNEL_DECLARE(gelu)
-KERNEL_DECLARE(softplus) KERNEL_DECLARE(sin) KERNEL_DECLARE(cos)
-KERNEL_DECLARE(cast)
+KERNEL_DECLARE(exp);
+KERNEL_DECLARE(expm1);
+KERNEL_DECLARE(log);
+KERNEL_DECLARE(log1p);
+KERNEL_DECLARE(tanh);
+KERNEL_DECLARE(sigmoid);
+KERNEL_DECLARE(erf);
+KERNEL_DECLARE(gelu);
+KERNEL_DECLARE(softplus);
+KERNEL_DECLARE(sin);
+KERNEL_DECLARE(cos);
+KERNEL_DECLARE(cast);
 
 enum { SAMPLES = 40000 };
 
@@ -14,7 +22,8 @@ enum { SAMPLES = 40000 };
 static double ulps(float got, double want) {
     float rounded = (float)want;
     if (isnan(want)) return isnan(got) ? 0 : 1e9;
-    if (isinf(rounded)) return got == rounded ? 0 : got > FLT_MAX / 2 && rounded > 0 ? 1 : 1e9;
+    if (isinf(rounded))
+        return got == rounded ? 0 : got > FLT_MAX / 2 && rounded > 0 ? 1 : 1e9;
     double spacing = nextafterf(fabsf(rounded), INFINITY) - (double)fabsf(rounded);
     return fabs(got - want) / fmax(spacing, (double)FLT_MIN);
 }
@@ -65,7 +74,8 @@ static void accuracy(void) {
     sweep(gelu_of, -1, 1e6, 3.0, KERNELS(gelu));
 }
 
-/* Where the error cannot be relative: near the zeros of sin and cos, and in gelu's tail. */
+/* Where the error cannot be relative: near the zeros of sin and cos, and in gelu's
+ * tail. */
 static double (*reference_op)(double);
 static double float_reference(const Trial *t, int64_t at) {
     return reference_op(trial_at(&t->in[0], at));
@@ -139,9 +149,9 @@ static void doubles(void) {
     trial_in(&t, DTYPE_FLOAT64, shape_of(1, 500L));
     trial_out(&t, DTYPE_FLOAT64, shape_of(1, 500L));
     trial_fill(&t, 0, 5, 0.01, 5);
-#define DOUBLE_CASE(name, op)                                                              \
-    reference_op = op;                                                                     \
-    trial_run(&t, KERNELS(name));                                                          \
+#define DOUBLE_CASE(name, op)                                                            \
+    reference_op = op;                                                                   \
+    trial_run(&t, KERNELS(name));                                                        \
     trial_expect(&t, 0, #name, 1e-15, float_reference);
     DOUBLE_CASE(exp, exp)
     DOUBLE_CASE(expm1, expm1)
@@ -176,7 +186,8 @@ static void casting(void) {
             CHECK(cast_one((DType)from, (DType)to, 1) == 1);
             CHECK(cast_one((DType)from, (DType)to, 0) == 0);
             double much = from == DTYPE_BOOL ? 1 : 77;
-            CHECK(cast_one((DType)from, (DType)to, much) == (to == DTYPE_BOOL ? 1 : much));
+            CHECK(cast_one((DType)from, (DType)to, much) ==
+                  (to == DTYPE_BOOL ? 1 : much));
         }
     }
     for (int from = DTYPE_FLOAT32; from <= DTYPE_FLOAT64; from++) {
@@ -221,9 +232,11 @@ static void checked_casts(void) {
         DType f = (DType)from;
         check_cast(f, 2.5, DTYPE_INT64, "index 2.5 at element 12346 is not an integer");
         check_cast(f, NAN, DTYPE_INT64, "index nan at element 12346 is not an integer");
-        check_cast(f, INFINITY, DTYPE_INT64, "index inf at element 12346 is out of range");
+        check_cast(f, INFINITY, DTYPE_INT64,
+                   "index inf at element 12346 is out of range");
         check_cast(f, 1e30, DTYPE_INT64, "at element 12346 is out of range for int64");
-        check_cast(f, 300, DTYPE_UINT8, "index 300 at element 12346 is out of range for uint8");
+        check_cast(f, 300, DTYPE_UINT8,
+                   "index 300 at element 12346 is out of range for uint8");
         check_cast(f, -7, DTYPE_INT64, NULL);
         check_cast(f, 2.5, DTYPE_FLOAT64, NULL);
     }

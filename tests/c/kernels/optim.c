@@ -1,9 +1,11 @@
-/* The optimizers' updates against the formulas in doubles, over several steps, in place as a
- * training step runs them; and Keras's own one-step numbers. */
+/* The optimizers' updates against the formulas in doubles, over several steps, in
+ * place as a training step runs them; and Keras's own one-step numbers. */
 #include "trial.h"
 
-KERNEL_DECLARE(sgd_update) KERNEL_DECLARE(momentum_update) KERNEL_DECLARE(rmsprop_update)
-KERNEL_DECLARE(adam_update)
+KERNEL_DECLARE(sgd_update);
+KERNEL_DECLARE(momentum_update);
+KERNEL_DECLARE(rmsprop_update);
+KERNEL_DECLARE(adam_update);
 
 enum { N = 20003 };
 
@@ -74,10 +76,14 @@ static void rmsprop(void) {
         bool with_m = mode & 1, centered = mode & 2;
         add_vector(&t, N, 1, -1, 1);
         add_vector(&t, N, 2, 1, 2);
-        if (with_m) add_vector(&t, N, 3, -1, 1);
-        else trial_number(&t, 5);
-        if (centered) add_vector(&t, N, 4, -0.5, 0.5);
-        else trial_number(&t, 6);
+        if (with_m)
+            add_vector(&t, N, 3, -1, 1);
+        else
+            trial_number(&t, 5);
+        if (centered)
+            add_vector(&t, N, 4, -0.5, 0.5);
+        else
+            trial_number(&t, 6);
         add_vector(&t, N, 5, -1, 1);
         trial_number(&t, 0.1f);
         trial_number(&t, 0.9f);
@@ -122,7 +128,8 @@ static void adam(void) {
             trial_number(&t, 0.999f);
             trial_number(&t, 1e-3f);
             *(int64_t *)trial_in(&t, DTYPE_INT64, shape_of(0)) = step;
-            for (int k = 0; k < 3; k++) trial_out(&t, DTYPE_FLOAT32, shape_of(1, (int64_t)N));
+            for (int k = 0; k < 3; k++)
+                trial_out(&t, DTYPE_FLOAT32, shape_of(1, (int64_t)N));
             in_place(&t, alias);
             trial_run(&t, KERNELS(adam_update));
             double b1 = 0.9f, b2 = 0.999f, n = (double)step + 1;
@@ -131,7 +138,8 @@ static void adam(void) {
                 double g = at(&t, 3, i);
                 m_want[i] = b1 * at(&t, 1, i) + (1 - b1) * g;
                 v_want[i] = b2 * at(&t, 2, i) + (1 - b2) * g * g;
-                p_want[i] = at(&t, 0, i) - alpha * m_want[i] / (sqrt(v_want[i]) + (double)1e-3f);
+                p_want[i] =
+                    at(&t, 0, i) - alpha * m_want[i] / (sqrt(v_want[i]) + (double)1e-3f);
             }
             expect(&t, 0, "adam p", p_want);
             expect(&t, 1, "adam m", m_want);
@@ -141,7 +149,8 @@ static void adam(void) {
     }
 }
 
-/* Keras's tests: w = {1, 2, 3, 4}, g = {1, 6, 7, 2}, learning rate 0.5, other defaults. */
+/* Keras's tests: w = {1, 2, 3, 4}, g = {1, 6, 7, 2}, learning rate 0.5, other
+ * defaults. */
 static void set_golden(Trial *t, int operand) {
     static const float w[] = {1, 2, 3, 4}, g[] = {1, 6, 7, 2};
     memcpy(t->in[0].data, w, sizeof w);

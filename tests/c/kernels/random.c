@@ -1,10 +1,14 @@
-/* Random numbers: exactly the words that random.h promises, moments, limits; dropout and its
- * gradient; permutations. */
+/* Random numbers: exactly the words that random.h promises, moments, limits; dropout
+ * and its gradient; permutations. */
 #include "base/philox.h"
 #include "trial.h"
 
-KERNEL_DECLARE(random_uniform) KERNEL_DECLARE(random_normal) KERNEL_DECLARE(random_int)
-KERNEL_DECLARE(random_bernoulli) KERNEL_DECLARE(random_permutation) KERNEL_DECLARE(dropout)
+KERNEL_DECLARE(random_uniform);
+KERNEL_DECLARE(random_normal);
+KERNEL_DECLARE(random_int);
+KERNEL_DECLARE(random_bernoulli);
+KERNEL_DECLARE(random_permutation);
+KERNEL_DECLARE(dropout);
 
 enum { SEED = 1234, STREAM = 77, STEP = 5 };
 
@@ -58,7 +62,8 @@ static void uniform(void) {
 }
 
 /* Mean, variance, and how often |z| is below 1 and 2. */
-static void check_normal(const Trial *t, double deviation, double within_1, double within_2) {
+static void check_normal(const Trial *t, double deviation, double within_1,
+                         double within_2) {
     double sum = 0, squares = 0, one = 0, two = 0, n = (double)t->out[0].size, links = 0;
     for (int64_t i = 0; i < t->out[0].size; i++) {
         double z = (trial_at(&t->out[0], i) - 10) / 3;
@@ -84,10 +89,13 @@ static void normal(void) {
             t.call.attrs.f[1] = 3;
             t.call.attrs.f[2] = truncated;
             trial_run(&t, KERNELS(random_normal));
-            if (truncated) check_normal(&t, 0.8796256610, 0.6827 / 0.9545, 1);
-            else check_normal(&t, 1, 0.6827, 0.9545);
+            if (truncated)
+                check_normal(&t, 0.8796256610, 0.6827 / 0.9545, 1);
+            else
+                check_normal(&t, 1, 0.6827, 0.9545);
             for (int64_t i = 0; truncated && i < 50001; i++)
-                if (fabs(trial_at(&t.out[0], i) - 10) > 6.00001) CHECK(!"beyond two deviations");
+                if (fabs(trial_at(&t.out[0], i) - 10) > 6.00001)
+                    CHECK(!"beyond two deviations");
         }
     }
     /* The formulas, in doubles. */
@@ -219,9 +227,12 @@ static void check_dropout(const Trial *t, Shape mask, double rate) {
 
 static void dropping(void) {
     static const Shape cases[][2] = {
-        {{2, {130, 257}}, {2, {130, 257}}}, {{3, {8, 50, 20}}, {3, {8, 1, 20}}},
-        {{3, {8, 50, 20}}, {2, {1, 20}}},   {{1, {5}}, {1, {5}}},
-        {{0}, {0}},                         {{2, {6, 7}}, {1, {1}}},
+        {{2, {130, 257}}, {2, {130, 257}}},
+        {{3, {8, 50, 20}}, {3, {8, 1, 20}}},
+        {{3, {8, 50, 20}}, {2, {1, 20}}},
+        {{1, {5}}, {1, {5}}},
+        {{0}, {0}},
+        {{2, {6, 7}}, {1, {1}}},
     };
     Trial t = {0};
     for (int k = 0; k < 6; k++) {

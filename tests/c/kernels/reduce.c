@@ -1,10 +1,18 @@
-/* Reductions: every set of axes of several shapes against plain loops, large reductions that
- * are split, accuracy, nan rules; argmax, cumsum, logsumexp. */
+/* Reductions: every set of axes of several shapes against plain loops, large
+ * reductions that are split, accuracy, nan rules; argmax, cumsum, logsumexp. */
 #include "trial.h"
 
-KERNEL_DECLARE(sum) KERNEL_DECLARE(mean) KERNEL_DECLARE(prod) KERNEL_DECLARE(max)
-KERNEL_DECLARE(min) KERNEL_DECLARE(all) KERNEL_DECLARE(any) KERNEL_DECLARE(logsumexp)
-KERNEL_DECLARE(argmax) KERNEL_DECLARE(argmin) KERNEL_DECLARE(cumsum)
+KERNEL_DECLARE(sum);
+KERNEL_DECLARE(mean);
+KERNEL_DECLARE(prod);
+KERNEL_DECLARE(max);
+KERNEL_DECLARE(min);
+KERNEL_DECLARE(all);
+KERNEL_DECLARE(any);
+KERNEL_DECLARE(logsumexp);
+KERNEL_DECLARE(argmax);
+KERNEL_DECLARE(argmin);
+KERNEL_DECLARE(cumsum);
 
 /* The shape without the axes of a mask. */
 static Shape reduced_shape(const Shape *shape, unsigned mask) {
@@ -34,11 +42,16 @@ typedef struct Reference {
 
 static double add_of(double a, double x) { return a + x; }
 static double mul_of(double a, double x) { return a * x; }
-static double max_of(double a, double x) { return isnan(a) || isnan(x) ? NAN : fmax(a, x); }
-static double min_of(double a, double x) { return isnan(a) || isnan(x) ? NAN : fmin(a, x); }
+static double max_of(double a, double x) {
+    return isnan(a) || isnan(x) ? NAN : fmax(a, x);
+}
+static double min_of(double a, double x) {
+    return isnan(a) || isnan(x) ? NAN : fmin(a, x);
+}
 static double add_exp_of(double a, double x) { return a + exp(x); }
 static const Reference sum_reference = {0, add_of}, prod_reference = {1, mul_of};
-static const Reference max_reference = {-INFINITY, max_of}, min_reference = {INFINITY, min_of};
+static const Reference max_reference = {-INFINITY, max_of},
+                       min_reference = {INFINITY, min_of};
 static const Reference exp_reference = {0, add_exp_of};
 
 static double *expected;
@@ -92,7 +105,8 @@ static void each_set_of_axes(void) {
             compute_expected(&t, mask, sum_reference);
             trial_run(&t, KERNELS(sum));
             trial_expect(&t, 0, "sum", 1e-6, expected_at);
-            double count = t.out[0].size ? (double)t.in[0].size / (double)t.out[0].size : 0;
+            double count =
+                t.out[0].size ? (double)t.in[0].size / (double)t.out[0].size : 0;
             for (int64_t i = 0; i < t.out[0].size; i++) expected[i] /= count;
             trial_run(&t, KERNELS(mean));
             trial_expect(&t, 0, "mean", 1e-6, expected_at);
@@ -116,7 +130,8 @@ static void by_dtype(void) {
     for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
         for (int d = 0; d < 5; d++) {
             if (!shape_size(&shapes[k])) continue;
-            unsigned mask = (unsigned)(k * 2654435761u >> 3) & ((1u << shapes[k].ndim) - 1);
+            unsigned mask =
+                (unsigned)(k * 2654435761u >> 3) & ((1u << shapes[k].ndim) - 1);
             DType in = dtypes[d], wide = in == DTYPE_FLOAT64 ? in : DTYPE_INT64;
             double low = in == DTYPE_BOOL || in == DTYPE_UINT8 ? 0 : -100;
             begin(&t, in, wide, shapes[k], mask, low, in == DTYPE_BOOL ? 1.2 : 100);
@@ -152,9 +167,9 @@ static void large(void) {
         Shape shape;
         unsigned mask;
     } cases[] = {
-        {{1, {1000003}}, 1},      {{2, {3, 400001}}, 2},      {{2, {200001, 3}}, 1},
-        {{2, {20000, 50}}, 1},    {{2, {3000, 300}}, 1},      {{2, {1000, 1000}}, 3},
-        {{3, {400, 5, 500}}, 5},  {{3, {2, 300000, 2}}, 2},   {{2, {200000, 10}}, 2},
+        {{1, {1000003}}, 1},     {{2, {3, 400001}}, 2},    {{2, {200001, 3}}, 1},
+        {{2, {20000, 50}}, 1},   {{2, {3000, 300}}, 1},    {{2, {1000, 1000}}, 3},
+        {{3, {400, 5, 500}}, 5}, {{3, {2, 300000, 2}}, 2}, {{2, {200000, 10}}, 2},
     };
     Trial t = {0};
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
@@ -197,7 +212,8 @@ static void extremes(void) {
     CHECK(over_all(-INFINITY, -INFINITY, 0, 100, KERNELS(logsumexp)) == -INFINITY);
     CHECK(over_all(-INFINITY, -INFINITY, 0, 100, KERNELS(max)) == -INFINITY);
     CHECK_NEAR(over_all(1000, 1000, 0, 100, KERNELS(logsumexp)), 1000 + log(100), 1e-6);
-    CHECK_NEAR(over_all(-1000, -1000, 0, 100, KERNELS(logsumexp)), -1000 + log(100), 1e-6);
+    CHECK_NEAR(over_all(-1000, -1000, 0, 100, KERNELS(logsumexp)), -1000 + log(100),
+               1e-6);
 }
 
 /* Half the factors are large and half small: partial products leave float's range. */
@@ -238,7 +254,8 @@ static void places(void) {
                 begin(&t, (DType)d, DTYPE_INT64, shapes[k], 1u << axis, 0, 40);
                 t.call.attrs.i[0] = axis;
                 for (int64_t i = 5; dtype_is_float((DType)d) && i < t.in[0].size; i += 61)
-                    dtype_store((DType)d, (char *)t.in[0].data + (size_t)i * dtype_size((DType)d),
+                    dtype_store((DType)d,
+                                (char *)t.in[0].data + (size_t)i * dtype_size((DType)d),
                                 NAN);
                 arg_sign = 1;
                 trial_run(&t, KERNELS(argmax));
@@ -262,14 +279,17 @@ static double cumsum_reference(const Trial *t, int64_t at) {
     double sum = 0;
     for (int64_t i = 0; i < n; i++) {
         bool before = reverse ? i > place : i < place;
-        if (before || (i == place && !exclusive)) sum += trial_at(&t->in[0], line + i * inner);
+        if (before || (i == place && !exclusive))
+            sum += trial_at(&t->in[0], line + i * inner);
     }
     return sum;
 }
 
 static void running_sums(void) {
-    static const DType dtypes[][2] = {{DTYPE_BOOL, DTYPE_INT64},      {DTYPE_INT32, DTYPE_INT64},
-                                      {DTYPE_INT64, DTYPE_INT64},     {DTYPE_FLOAT32, DTYPE_FLOAT32},
+    static const DType dtypes[][2] = {{DTYPE_BOOL, DTYPE_INT64},
+                                      {DTYPE_INT32, DTYPE_INT64},
+                                      {DTYPE_INT64, DTYPE_INT64},
+                                      {DTYPE_FLOAT32, DTYPE_FLOAT32},
                                       {DTYPE_FLOAT64, DTYPE_FLOAT64}};
     static const Shape small[] = {{1, {300}}, {2, {20, 30}}, {3, {4, 9, 70}}};
     Trial t = {0};
@@ -290,4 +310,5 @@ static void running_sums(void) {
     trial_end(&t);
 }
 
-TEST_MAIN(each_set_of_axes, by_dtype, large, extremes, products_in_range, places, running_sums)
+TEST_MAIN(each_set_of_axes, by_dtype, large, extremes, products_in_range, places,
+          running_sums)

@@ -1,8 +1,12 @@
 /* Kernels that move elements: every dtype size, against loops over indices. */
 #include "trial.h"
 
-KERNEL_DECLARE(permute) KERNEL_DECLARE(broadcast_to) KERNEL_DECLARE(slice)
-KERNEL_DECLARE(unslice) KERNEL_DECLARE(pad) KERNEL_DECLARE(concat)
+KERNEL_DECLARE(permute);
+KERNEL_DECLARE(broadcast_to);
+KERNEL_DECLARE(slice);
+KERNEL_DECLARE(unslice);
+KERNEL_DECLARE(pad);
+KERNEL_DECLARE(concat);
 
 static const DType dtypes[] = {DTYPE_UINT8, DTYPE_FLOAT32, DTYPE_INT64};
 
@@ -42,11 +46,12 @@ static void run_permute(DType dtype, Shape shape, const int perm[]) {
 }
 
 static void permuting(void) {
-    static const Shape shapes[] = {{2, {7, 5}},      {2, {300, 100}}, {2, {33, 1000}},
-                                   {2, {1, 9}},      {2, {64, 8}},    {2, {4096, 9}},
+    static const Shape shapes[] = {{2, {7, 5}}, {2, {300, 100}}, {2, {33, 1000}},
+                                   {2, {1, 9}}, {2, {64, 8}},    {2, {4096, 9}},
                                    {2, {0, 3}}};
     for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++)
-        for (int d = 0; d < 3; d++) run_permute(dtypes[d], shapes[k], (const int[]){1, 0});
+        for (int d = 0; d < 3; d++)
+            run_permute(dtypes[d], shapes[k], (const int[]){1, 0});
     /* All orders of four axes. */
     for (int code = 0; code < 256; code++) {
         int perm[] = {code & 3, code >> 2 & 3, code >> 4 & 3, code >> 6};
@@ -99,7 +104,8 @@ static double unslice_reference(const Trial *t, int64_t at) {
     const Shape *in = &t->in[0].shape;
     indices_of(&t->out[0].shape, at, index);
     for (int k = 0; k < in->ndim; k++) {
-        int64_t from_start = index[k] - t->call.attrs.i[k], step = t->call.attrs.i[12 + k];
+        int64_t from_start = index[k] - t->call.attrs.i[k],
+                step = t->call.attrs.i[12 + k];
         index[k] = from_start / step;
         if (from_start % step || index[k] < 0 || index[k] >= in->dim[k]) return 0;
     }
@@ -140,7 +146,8 @@ static void slicing(void) {
             Trial t = {0};
             Shape part;
             set_box(&t, &boxes[k], &part);
-            for (int axis = 0; axis < part.ndim; axis++) t.call.attrs.i[6 + axis] = part.dim[axis];
+            for (int axis = 0; axis < part.ndim; axis++)
+                t.call.attrs.i[6 + axis] = part.dim[axis];
             trial_in(&t, dtypes[d], boxes[k].whole);
             trial_out(&t, dtypes[d], part);
             trial_fill(&t, 0, 3, 0, 250);
@@ -189,7 +196,8 @@ static void padding(void) {
             Trial t = {0};
             Shape out = cases[k].shape;
             for (int axis = 0; axis < out.ndim; axis++)
-                out.dim[axis] += cases[k].border[2 * axis] + cases[k].border[2 * axis + 1];
+                out.dim[axis] +=
+                    cases[k].border[2 * axis] + cases[k].border[2 * axis + 1];
             memcpy(t.call.attrs.i, cases[k].border, sizeof cases[k].border);
             t.call.attrs.f[0] = 7;
             trial_in(&t, dtypes[d], cases[k].shape);
@@ -213,7 +221,8 @@ static double concat_reference(const Trial *t, int64_t at) {
 }
 
 static void joining(void) {
-    static const Shape base[] = {{1, {9}}, {2, {50, 70}}, {3, {6, 7, 80}}, {2, {9000, 3}}};
+    static const Shape base[] = {
+        {1, {9}}, {2, {50, 70}}, {3, {6, 7, 80}}, {2, {9000, 3}}};
     for (size_t k = 0; k < sizeof base / sizeof *base; k++) {
         for (int axis = 0; axis < base[k].ndim; axis++) {
             for (int d = 0; d < 3; d++) {

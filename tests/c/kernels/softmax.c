@@ -1,8 +1,10 @@
 /* Softmax and the losses built on it, against plain doubles. */
 #include "trial.h"
 
-KERNEL_DECLARE(softmax) KERNEL_DECLARE(log_softmax)
-KERNEL_DECLARE(sparse_softmax_crossentropy) KERNEL_DECLARE(softmax_crossentropy)
+KERNEL_DECLARE(softmax);
+KERNEL_DECLARE(log_softmax);
+KERNEL_DECLARE(sparse_softmax_crossentropy);
+KERNEL_DECLARE(softmax_crossentropy);
 
 static int64_t classes_of(const Trial *t) {
     const Shape *shape = &t->in[0].shape;
@@ -26,9 +28,10 @@ static double softmax_reference(const Trial *t, int64_t at) {
     return exp(log_softmax_reference(t, at));
 }
 
-static const Shape shapes[] = {{1, {1}},        {1, {5}},        {2, {128, 10}}, {2, {1000, 2}},
-                               {2, {3, 31}},    {2, {3, 32}},    {2, {50, 63}},  {2, {9, 64}},
-                               {3, {4, 7, 65}}, {2, {30, 1000}}, {2, {2, 9001}}, {2, {0, 4}}};
+static const Shape shapes[] = {{1, {1}},        {1, {5}},       {2, {128, 10}},
+                               {2, {1000, 2}},  {2, {3, 31}},   {2, {3, 32}},
+                               {2, {50, 63}},   {2, {9, 64}},   {3, {4, 7, 65}},
+                               {2, {30, 1000}}, {2, {2, 9001}}, {2, {0, 4}}};
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
 static void probabilities(void) {
@@ -113,7 +116,8 @@ static void sparse_losses(void) {
             trial_run(&t, KERNELS(sparse_softmax_crossentropy));
             CHECK(!t.fault.set);
             /* -log(1 - 1e-7) has few bits in float. */
-            trial_expect(&t, 0, "loss", d == DTYPE_FLOAT32 ? 2e-6 : 1e-12, sparse_reference);
+            trial_expect(&t, 0, "loss", d == DTYPE_FLOAT32 ? 2e-6 : 1e-12,
+                         sparse_reference);
             trial_expect(&t, 1, "softmax", 1e-6, softmax_reference);
             trial_end(&t);
         }
@@ -175,4 +179,5 @@ static void bad_labels(void) {
     trial_end(&t);
 }
 
-TEST_MAIN(probabilities, extremes, sparse_losses, dense_losses, impossible_class, bad_labels)
+TEST_MAIN(probabilities, extremes, sparse_losses, dense_losses, impossible_class,
+          bad_labels)

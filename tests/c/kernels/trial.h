@@ -1,13 +1,14 @@
-/* A kernel under test. A trial holds operands made by hand; trial_run runs the kernel of every
- * instruction set that this CPU has, with the parts in order, in reverse and scrambled, and
- * checks that all give the same bits and write nothing beside their outputs. Tests then
- * compare the outputs, which hold the last run, with a plain reference.
+/* A kernel under test. A trial holds operands made by hand; trial_run runs the kernel
+ * of every instruction set that this CPU has, with the parts in order, in reverse and
+ * scrambled, and checks that all give the same bits and write nothing beside their
+ * outputs. Tests then compare the outputs, which hold the last run, with a plain
+ * reference.
  *
  *     Trial t = {0};
  *     float *x = trial_in(&t, DTYPE_FLOAT32, shape_of(2, 3L, 4L));
  *     float *y = trial_out(&t, DTYPE_FLOAT32, shape_of(2, 3L, 4L));
  *     trial_run(&t, KERNELS(neg));
- *     trial_end(&t);                                                              */
+ *     trial_end(&t); */
 #ifndef CDL_TESTS_KERNELS_TRIAL_H
 #define CDL_TESTS_KERNELS_TRIAL_H
 #include <stdarg.h>
@@ -20,25 +21,30 @@
 #include "kernels/isa.h"
 #include "test.h"
 
+/* KERNEL_DECLARE(neg); before use. KERNELS(neg): its name and its objects, as the two last
+ * arguments of a function. */
+/* clang-format off */
 #if defined(__x86_64__)
-#define KERNEL_DECLARE(name) \
-    extern const Kernel kernel_##name##_base, kernel_##name##_avx2, kernel_##name##_avx512;
-#define KERNELS(name) \
-    #name, (const Kernel *const[]){&kernel_##name##_base, &kernel_##name##_avx2, \
+#define KERNEL_DECLARE(name)                                                             \
+    extern const Kernel kernel_##name##_base, kernel_##name##_avx2, kernel_##name##_avx512
+#define KERNELS(name)                                                                    \
+    #name, (const Kernel *const[]){&kernel_##name##_base, &kernel_##name##_avx2,         \
                                    &kernel_##name##_avx512}
 enum { TRIAL_ISAS = 3 };
 #else
-#define KERNEL_DECLARE(name) extern const Kernel kernel_##name##_base;
+#define KERNEL_DECLARE(name) extern const Kernel kernel_##name##_base
 #define KERNELS(name) #name, (const Kernel *const[]){&kernel_##name##_base}
 enum { TRIAL_ISAS = 1 };
 #endif
+/* clang-format on */
 
 enum { TRIAL_IN = 16, TRIAL_OUT = 4, TRIAL_GUARD = 64 };
 
 typedef struct Trial {
     Call call;
     Operand in[TRIAL_IN], out[TRIAL_OUT];
-    int alias[TRIAL_OUT]; /* 1 + number of the input whose memory the output takes; 0: none */
+    int alias
+        [TRIAL_OUT]; /* 1 + number of the input whose memory the output takes; 0: none */
     Fault fault;
 } Trial;
 
@@ -84,13 +90,16 @@ static inline int64_t trial_below(uint64_t *state, int64_t n) {
     return (int64_t)trial_uniform(state, 0, (double)n);
 }
 
-static inline void trial_fill(Trial *t, int operand, uint64_t seed, double low, double high) {
+static inline void trial_fill(Trial *t, int operand, uint64_t seed, double low,
+                              double high) {
     Operand *o = &t->in[operand];
     uint64_t state = seed * 0x9E3779B97F4A7C15u + 1;
     for (int64_t i = 0; i < o->size; i++) {
         double value = trial_uniform(&state, low, high);
-        if (o->dtype == DTYPE_BOOL) value = value > (low + high) / 2;
-        else if (!dtype_is_float(o->dtype)) value = floor(value);
+        if (o->dtype == DTYPE_BOOL)
+            value = value > (low + high) / 2;
+        else if (!dtype_is_float(o->dtype))
+            value = floor(value);
         dtype_store(o->dtype, (char *)o->data + (size_t)i * dtype_size(o->dtype), value);
     }
 }
@@ -103,8 +112,8 @@ static inline int64_t trial_divisor(int64_t a, int64_t b) {
     return b ? trial_divisor(b, a % b) : a;
 }
 
-/* Place k of n in an order: 0 forward, 1 backward, 2 by steps that have no common divisor with
- * n and so meet every part. */
+/* Place k of n in an order: 0 forward, 1 backward, 2 by steps that have no common
+ * divisor with n and so meet every part. */
 static inline int64_t trial_order(int order, int64_t k, int64_t n) {
     if (order == 0) return k;
     if (order == 1) return n - 1 - k;
@@ -151,8 +160,8 @@ static inline bool trial_guarded(const char *memory, size_t bytes) {
     return true;
 }
 
-/* Equal bits; of a nan only that it is one, since which of two operands' signs it takes is
- * the compiler's choice. */
+/* Equal bits; of a nan only that it is one, since which of two operands' signs it
+ * takes is the compiler's choice. */
 static inline bool trial_same(const Operand *out, const char *a, const char *b) {
     size_t width = dtype_size(out->dtype);
     for (size_t at = 0; at < trial_bytes(out); at += width) {
@@ -191,7 +200,8 @@ static inline void trial_run(Trial *t, const char *name, const Kernel *const ker
     for (int k = 0; k < t->call.n_out; k++) mem_free(memory[k]);
 }
 
-/* Inputs of the shapes of an elementwise call: the element of operand k for an output element. */
+/* Inputs of the shapes of an elementwise call: the element of operand k for an output
+ * element. */
 static inline int64_t trial_source(const Shape *out, const Shape *in, int64_t at) {
     int64_t source = 0, step = 1;
     for (int axis = out->ndim - 1; axis >= 0; axis--) {
@@ -205,22 +215,24 @@ static inline int64_t trial_source(const Shape *out, const Shape *in, int64_t at
     return source;
 }
 
-/* How many outputs differ from reference(context, element) by more than tolerance, relative to
- * the larger of 1 and the reference; nan and infinities must agree. */
-static inline void trial_expect(const Trial *t, int output, const char *what, double tolerance,
+/* How many outputs differ from reference(context, element) by more than tolerance,
+ * relative to the larger of 1 and the reference; nan and infinities must agree. */
+static inline void trial_expect(const Trial *t, int output, const char *what,
+                                double tolerance,
                                 double (*reference)(const Trial *t, int64_t at)) {
     const Operand *out = &t->out[output];
     int shown = 0;
     for (int64_t i = 0; i < out->size; i++) {
         double got = trial_at(out, i), want = reference(t, i);
-        bool good = isnan(want) ? isnan(got)
+        bool good = isnan(want)   ? isnan(got)
                     : isinf(want) ? got == want
                                   : fabs(got - want) <= tolerance * fmax(1, fabs(want));
         test_checks++;
         if (good) continue;
         test_failures++;
         if (shown++ < 3)
-            fprintf(stderr, "%s: element %ld is %.9g, wanted %.9g\n", what, (long)i, got, want);
+            fprintf(stderr, "%s: element %ld is %.9g, wanted %.9g\n", what, (long)i, got,
+                    want);
     }
 }
 

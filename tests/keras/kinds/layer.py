@@ -47,11 +47,15 @@ class Layer(Case):
         expected = {"shape": shape, "inference": inference}
 
         def weigh(trainable, x):
-            y, rest = layer.stateless_call(trainable, fixed, x, training=True)
+            state = zip(layer.trainable_weights, trainable)
+            with keras.StatelessScope(state_mapping=state) as scope:
+                y = layer(x, training=True)
+            rest = [scope.get_current_value(variable) for variable in layer.non_trainable_weights]
+            rest = [variable.value if new is None else new
+                    for variable, new in zip(layer.non_trainable_weights, rest)]
             return keras.ops.sum(y * factors), (y, rest)
 
-        trainable = [variable.value for variable in layer.trainable_variables]
-        fixed = [variable.value for variable in layer.non_trainable_variables]
+        trainable = [variable.value for variable in layer.trainable_weights]
         to_inputs = numpy.issubdtype(inputs[0].dtype, numpy.floating)
         differentiate = jax.value_and_grad(weigh, argnums=(0, 1) if to_inputs else 0, has_aux=True)
         (_, (y, rest)), gradients = differentiate(trainable, x)

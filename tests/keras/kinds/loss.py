@@ -44,11 +44,9 @@ class Loss(Case):
         expected = {}
         weights = {"none": None}
         if plain.ndim > 0:
-            weights["row"] = random.uniform(0, 2, plain.shape[:1]).astype("float32")
-            weights["column"] = weights["row"].reshape(-1, 1)
-            weights["zero"] = numpy.zeros(plain.shape[:1], "float32")
-        if plain.ndim > 1:
             weights["full"] = random.uniform(0, 2, plain.shape).astype("float32")
+            weights["column"] = random.uniform(0, 2, (len(plain), 1)).astype("float32")
+            weights["zero"] = numpy.zeros_like(plain)
         for form, weight in weights.items():
             if weight is not None:
                 given[f"weights {form}"] = weight
@@ -60,9 +58,9 @@ class Loss(Case):
             for reduction in REDUCTIONS:
                 expected[f"{reduction}, masked"] = self.values(y_true, y_pred, None, mask, reduction=reduction)
                 expected[f"{reduction}, masked and weighted"] = self.values(
-                    y_true, y_pred, weights["row"], mask, reduction=reduction)
+                    y_true, y_pred, weights["full"], mask, reduction=reduction)
             expected["all masked"] = self.values(y_true, y_pred, None, numpy.zeros_like(mask))
-        for form in ("none", "row"):
+        for form in ("none", "full"):
             if form in weights:
                 expected[f"gradient, weights {form}"] = jax.grad(
                     lambda p: self.values(y_true, p, weights[form]))(y_pred)
