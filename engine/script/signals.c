@@ -5,6 +5,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
+#include "script/script.h"
 
 /* Handlers may touch nothing but these. */
 static volatile sig_atomic_t interrupts, terminations; /* signals since the last clear */
@@ -18,12 +19,7 @@ static void raise_interrupt(lua_State *L, lua_Debug *frame) {
     unhook(L);
     if (!signals_pending())
         return; /* an older hook, of a coroutine that was left meanwhile */
-    const char *reason = terminations ? "terminated" : "interrupted";
-    lua_getinfo(L, "Sl", frame);
-    if (frame->currentline > 0) {
-        luaL_error(L, "%s:%d: %s", frame->short_src, frame->currentline, reason);
-    }
-    luaL_error(L, "%s", reason);
+    script_raise(L, "%s", terminations ? "terminated" : "interrupted");
 }
 
 /* lua_sethook is what Lua allows in a signal handler. */

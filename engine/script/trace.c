@@ -95,7 +95,9 @@ const Binding *trace_binding(lua_State *L, Variable *variable) {
 }
 
 NodeId trace_capture(lua_State *L, const Tensor *tensor) {
-    return graph_constant(trace_get(L)->graph, tensor);
+    NodeId node = graph_constant(trace_get(L)->graph, tensor);
+    trace_check(L);
+    return node;
 }
 
 static void trace_free(Trace *trace) {
@@ -333,6 +335,7 @@ static int core_gradients(lua_State *L) {
     for (int k = 0; k < n_y; k++) {
         lua_geti(L, 1, k + 1);
         y[k] = output_node(L, -1);
+        trace_check(L);
         if (!dtype_is_float(graph_type(graph, y[k])->dtype))
             script_raise(L, "gradients: y must be float32 or float64, got %s",
                          dtype_name(graph_type(graph, y[k])->dtype));

@@ -114,6 +114,7 @@ static void assign_traced(lua_State *L, Variable *variable, int index) {
     else if (!value) node = graph_number(graph, variable->value.dtype, lua_tonumber(L, index));
     else if (value->kind == VALUE_TRACED) node = trace_node(L, value);
     else node = trace_capture(L, script_check_tensor(L, index));
+    trace_check(L);
     check_assigned_shape(L, variable, &graph_type(graph, node)->shape);
     node = graph_expand(graph, graph_cast(graph, node, variable->value.dtype), &variable->value.shape);
     trace_check(L);

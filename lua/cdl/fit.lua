@@ -352,4 +352,14 @@ function M.install(Model)
   for _, name in ipairs(methods) do Model[name] = M[name] end
 end
 
+--- True for a name that no input or output of a model may have: a last table with only such names
+-- is the options of fit, evaluate or predict.
+function M.is_option(name)
+  for _, sig in ipairs { fit_signature, evaluate_signature, predict_signature } do
+    local param = sig.by_name[name]
+    if param and param.index > 1 and not param.reader.data then return true end
+  end
+  return false
+end
+
 return M

@@ -13,16 +13,6 @@ local words = require "cdl.words"
 local Model = Layer:extend "Model"
 Model.doc = "A model from symbolic inputs and outputs; or, extended, one with its own call or train_step."
 
--- Names that fit, evaluate and predict take as options: a dict of inputs or outputs with such a
--- name could not be told from the options.
-local OPTION_NAMES = {}
-for _, name in ipairs { "batch_size", "epochs", "verbose", "callbacks", "validation_split",
-  "validation_data", "shuffle", "class_weight", "sample_weight", "initial_epoch", "steps_per_epoch",
-  "validation_steps", "validation_batch_size", "validation_freq", "resume", "steps", "return_dict",
-  "profile", "profile_callbacks" } do
-  OPTION_NAMES[name] = true
-end
-
 local functional_signature = signature.new("Model", {
   { "inputs", "any", required = true, doc = "a symbolic tensor, or a list or dict of them" },
   { "outputs", "any", required = true, doc = "a symbolic tensor, or a list or dict of them" },
@@ -70,7 +60,7 @@ local function names_of(leaves, spec, what)
     else
       seen[name] = 1
     end
-    if OPTION_NAMES[name] then
+    if require "cdl.fit".is_option(name) then
       core.raise(("%s is named '%s', which is an option of fit; give it another name"):format(what, name))
     end
     names[i] = name

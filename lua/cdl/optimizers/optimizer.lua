@@ -358,7 +358,7 @@ function Optimizer:prepare(variables, build)
     end
   end
   rawset(self, "trained", trained)
-  core.suspend(function()
+  local built, message = pcall(core.suspend, function()
     for i, variable in ipairs(trained) do
       if self.use_ema then
         self._averages[i] = new_state(self, variable, "average", "zeros")
@@ -369,6 +369,11 @@ function Optimizer:prepare(variables, build)
     end
     build(self, trained)
   end)
+  if not built then -- as it was, so that a later call can build
+    for _, variable in ipairs(trained) do self._known[variable] = nil end
+    rawset(self, "trained", {})
+    error(message, 0)
+  end
   local built_with = {}
   for name, value in pairs(self._values) do built_with[name] = value end
   rawset(self, "_built_with", built_with)
