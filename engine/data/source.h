@@ -46,7 +46,8 @@ struct Source {
     int64_t rows;    /* in a pass; -1: unknown before its end */
 };
 
-/* Begins a pass. Its number (from 1) selects the order of shuffled rows. */
+/* Begins a pass. Its number (from 1) selects the order of shuffled rows. A source that
+ * cannot begin anew (a plain generator) goes on where it is. */
 static inline bool source_start(Source *source, int64_t pass, Err *err) {
     return source->kind->start(source, pass, err);
 }

@@ -7,19 +7,33 @@ typedef struct TensorSource {
     TensorSourceOptions options;
     int64_t at; /* first row of the next batch */
     int64_t *rows;
+    int64_t n_rows; /* source.rows and those that are dropped */
     int parts;
     Tensor *leaf;     /* contiguous */
     size_t *row_size; /* bytes */
     BatchPart *part;
 } TensorSource;
 
+static bool fill_order(TensorSource *self, int64_t pass, Err *err) {
+    const RowOrder *order = &self->options.order;
+    int64_t rows = self->leaf[0].shape.dim[0];
+    if (!order->fill(order->context, pass, order->n, self->rows, err)) return false;
+    for (int64_t i = 0; i < order->n; i++)
+        if (self->rows[i] < 0 || self->rows[i] >= rows)
+            return err_set(err, "row %lld of the pass is number %lld; there are %lld",
+                           (long long)i + 1, (long long)self->rows[i], (long long)rows);
+    return true;
+}
+
 static bool start(Source *source, int64_t pass, Err *err) {
     TensorSource *self = (TensorSource *)source;
+    self->at = source->rows; /* ended, should it fail */
+    if (self->options.order.fill && !fill_order(self, pass, err)) return false;
     ShuffleKey key = {self->options.seed, self->options.fit, pass};
     if (self->options.shuffle == SHUFFLE_ROWS)
-        shuffle_rows(key, source->rows, self->rows);
+        shuffle_rows(key, self->n_rows, self->rows);
     if (self->options.shuffle == SHUFFLE_BATCH)
-        shuffle_within(key, source->rows, self->options.batch, self->rows);
+        shuffle_within(key, self->n_rows, self->options.batch, self->rows);
     self->at = 0;
     return true;
 }
@@ -81,12 +95,11 @@ static bool fill(TensorSource *self, const Tensor leaf[], Err *err) {
     self->leaf = mem_zalloc(n * sizeof *self->leaf);
     self->row_size = mem_zalloc(n * sizeof *self->row_size);
     self->part = mem_zalloc(n * sizeof *self->part);
-    if (self->options.shuffle != SHUFFLE_NONE)
-        self->rows = mem_alloc((size_t)self->source.rows * sizeof *self->rows);
-    if (!self->leaf || !self->row_size || !self->part ||
-        (self->options.shuffle != SHUFFLE_NONE && !self->rows))
+    bool ordered = self->options.shuffle != SHUFFLE_NONE || self->options.order.fill;
+    if (ordered) self->rows = mem_alloc((size_t)self->n_rows * sizeof *self->rows);
+    if (!self->leaf || !self->row_size || !self->part || (ordered && !self->rows))
         return err_set(err, "out of memory for a loader of %lld rows",
-                       (long long)self->source.rows);
+                       (long long)self->n_rows);
     for (int i = 0; i < self->parts; i++) {
         if (!tensor_contiguous(&leaf[i], &self->leaf[i], err)) return false;
         const Tensor *own = &self->leaf[i];
@@ -99,9 +112,16 @@ static bool fill(TensorSource *self, const Tensor leaf[], Err *err) {
 Source *tensor_source_new(int n, const Tensor leaf[], TensorSourceOptions options,
                           Err *err) {
     if (!check_leaves(n, leaf, err)) return NULL;
-    int64_t rows = leaf[0].shape.dim[0];
-    if (options.batch < 1 || options.batch > rows)
-        options.batch = options.batch < 1 ? 1 : rows;
+    if (options.order.fill) options.shuffle = SHUFFLE_NONE;
+    int64_t all = options.order.fill ? options.order.n : leaf[0].shape.dim[0];
+    if (options.batch < 1) options.batch = 1;
+    int64_t rows = options.drop_remainder ? all - all % options.batch : all;
+    if (rows < 1) {
+        err_set(err, "%lld rows make no batch of %lld", (long long)all,
+                (long long)options.batch);
+        return NULL;
+    }
+    if (options.batch > rows) options.batch = rows;
     TensorSource *self = mem_zalloc(sizeof *self);
     if (!self) {
         err_set(err, "out of memory for a loader");
@@ -109,6 +129,7 @@ Source *tensor_source_new(int n, const Tensor leaf[], TensorSourceOptions option
     }
     self->source.kind = &tensor_source;
     self->source.rows = rows;
+    self->n_rows = all;
     self->source.batches = (rows + options.batch - 1) / options.batch;
     self->options = options;
     self->parts = n;

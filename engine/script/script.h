@@ -32,7 +32,7 @@ const char *script_where(lua_State *L, char *text, size_t size);
 /* Registers one of the C files of this room in core: functions[] ends with {NULL, NULL}. */
 void script_register(lua_State *L, const luaL_Reg *functions);
 
-/* ---- tensor.c ---- */
+/* ---- tensor.c, make.c ---- */
 Tensor *script_to_tensor(lua_State *L, int index);    /* eager tensor, NULL when it is none */
 Tensor *script_check_tensor(lua_State *L, int index); /* raises: "tensor expected, got ..." */
 void script_push_tensor(lua_State *L, Tensor tensor); /* takes the reference */
@@ -48,14 +48,18 @@ Variable *script_to_variable(lua_State *L, int index); /* NULL when it is none *
 Variable *script_check_variable(lua_State *L, int index);
 void script_push_variable(lua_State *L, Variable *variable); /* takes the reference */
 
-/* ---- trace.c ---- */
+/* ---- plans.c ---- */
 Plan *script_check_plan(lua_State *L, int index);
 
 /* One function of each file that fills the core table on top of the stack. */
 void script_open_tensor(lua_State *L);
+void script_open_make(lua_State *L);
+void script_open_view(lua_State *L);
 void script_open_variable(lua_State *L);
 void script_open_apply(lua_State *L);
 void script_open_trace(lua_State *L);
+void script_open_gradients(lua_State *L);
+void script_open_plans(lua_State *L);
 void script_open_files(lua_State *L);
 void script_open_fit(lua_State *L);
 

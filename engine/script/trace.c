@@ -7,7 +7,7 @@
 
 /* ---- the current trace ---- */
 
-static Trace *trace_get(lua_State *L) {
+Trace *trace_get(lua_State *L) {
     Trace *trace = vm_get(L)->trace;
     if (!trace) script_raise(L, "this works only while a function is traced");
     return trace;
@@ -136,7 +136,7 @@ static void read_remap(lua_State *L, int index, Trace *trace) {
 }
 
 /* An entry of the list of outputs as a node. */
-static NodeId output_node(lua_State *L, int index) {
+NodeId trace_output(lua_State *L, int index) {
     Graph *graph = trace_get(L)->graph;
     Value *value = value_to(L, index);
     if (value && value->kind == VALUE_TRACED) return trace_node(L, value);
@@ -182,7 +182,7 @@ static int infer_body(lua_State *L) {
     lua_createtable(L, count, 0);
     for (int k = 0; k < count; k++) {
         lua_geti(L, -2, k + 1);
-        NodeId node = output_node(L, -1);
+        NodeId node = trace_output(L, -1);
         trace_check(L);
         lua_pop(L, 1);
         Type type = *graph_type(trace_get(L)->graph, node);
@@ -199,7 +199,7 @@ static int plan_body(lua_State *L) {
     NodeId *out = lua_newuserdatauv(L, (size_t)(n_out ? n_out : 1) * sizeof *out, 0);
     for (int k = 0; k < n_out; k++) {
         lua_geti(L, -2, k + 1);
-        out[k] = output_node(L, -1);
+        out[k] = trace_output(L, -1);
         trace_check(L);
         lua_pop(L, 1);
     }
@@ -276,207 +276,9 @@ static int core_suspend(lua_State *L) {
     return status ? lua_error(L) : lua_gettop(L);
 }
 
-/* ---- gradients ---- */
-
-enum { MOST_GRADIENTS = 4096 };
-
-/* The nodes that entry k of the list at index 2 may stand for: a tensor's one, a variable's
- * versions, newest first. */
-static int candidates(lua_State *L, int k, NodeId x[], int room) {
-    lua_geti(L, 2, k);
-    Variable *variable = script_to_variable(L, -1);
-    int count = 0;
-    if (!variable) {
-        Value *value = value_check(L, -1);
-        if (value->kind == VALUE_TRACED) x[count++] = trace_node(L, value);
-        else x[count++] = trace_capture(L, &value->tensor);
-    } else {
-        const Binding *binding = trace_binding(L, variable);
-        for (int v = binding ? binding->versions : 0; v > 0; v--) {
-            if (count == room) script_raise(L, "too many variables for one call of gradients");
-            x[count++] = binding->version[v - 1];
-        }
-    }
-    lua_pop(L, 1);
-    return count;
-}
-
-static void push_gradient(lua_State *L, int k, NodeId gradient, bool zeros) {
-    Graph *graph = trace_get(L)->graph;
-    if (gradient == NODE_NONE) {
-        lua_geti(L, 2, k);
-        Variable *variable = script_to_variable(L, -1);
-        if (!zeros && variable)
-            script_raise(L, "gradients: no y depends on variable '%s' (pass unused = \"zeros\" "
-                            "for a gradient of zeros)", variable->path);
-        if (!zeros)
-            script_raise(L, "gradients: no y depends on x number %d (pass unused = \"zeros\" "
-                            "for a gradient of zeros)", k);
-        Value *value = value_to(L, -1);
-        Type type = variable ? (Type){variable->value.dtype, variable->value.shape}
-                    : value->kind == VALUE_EAGER ? (Type){value->tensor.dtype, value->tensor.shape}
-                                                 : *graph_type(graph, trace_node(L, value));
-        lua_pop(L, 1);
-        gradient = graph_zeros(graph, type);
-        trace_check(L);
-    }
-    value_push_node(L, gradient);
-}
-
-/* core.gradients(list of y, list of x, zeros) -> list. y of any shape is summed; x are tensors
- * or variables; a variable means the newest version that y depends on. */
-static int core_gradients(lua_State *L) {
-    Graph *graph = trace_get(L)->graph;
-    int n_y = (int)luaL_len(L, 1), n_x = (int)luaL_len(L, 2), count = 0;
-    NodeId *y = lua_newuserdatauv(L, (size_t)(n_y + 1) * sizeof *y, 0);
-    NodeId *x = lua_newuserdatauv(L, MOST_GRADIENTS * sizeof *x, 0);
-    NodeId *dx = lua_newuserdatauv(L, MOST_GRADIENTS * sizeof *dx, 0);
-    int *first = lua_newuserdatauv(L, (size_t)(n_x + 1) * sizeof *first, 0);
-    for (int k = 0; k < n_y; k++) {
-        lua_geti(L, 1, k + 1);
-        y[k] = output_node(L, -1);
-        trace_check(L);
-        if (!dtype_is_float(graph_type(graph, y[k])->dtype))
-            script_raise(L, "gradients: y must be float32 or float64, got %s",
-                         dtype_name(graph_type(graph, y[k])->dtype));
-        lua_pop(L, 1);
-    }
-    for (int k = 0; k < n_x; k++) {
-        first[k] = count;
-        if (count == MOST_GRADIENTS) script_raise(L, "too many variables for one call of gradients");
-        count += candidates(L, k + 1, x + count, MOST_GRADIENTS - count);
-    }
-    first[n_x] = count;
-    trace_locate(L);
-    graph_gradients(graph, n_y, y, NULL, count, x, dx);
-    trace_check(L);
-    lua_createtable(L, n_x, 0);
-    for (int k = 0; k < n_x; k++) {
-        NodeId found = NODE_NONE;
-        for (int c = first[k]; c < first[k + 1] && found == NODE_NONE; c++) found = dx[c];
-        push_gradient(L, k + 1, found, lua_toboolean(L, 3));
-        lua_seti(L, -2, k + 1);
-        lua_settop(L, 8);
-    }
-    return 1;
-}
-
-/* core.producer(x) -> name of the op that made the traced tensor x, then that op's inputs;
- * nothing for other tensors. */
-static int core_producer(lua_State *L) {
-    const Value *value = value_to(L, 1);
-    if (!value || value->kind != VALUE_TRACED) return 0;
-    const Graph *graph = trace_get(L)->graph;
-    const Node *node = &graph->nodes[trace_node(L, value)];
-    if (node->op >= OP_COUNT) return 0;
-    luaL_checkstack(L, node->n_in + 4, NULL);
-    lua_pushstring(L, op_name(node->op));
-    for (int k = 0; k < node->n_in; k++) value_push_node(L, node->in[k]);
-    return node->n_in + 1;
-}
-
-/* ---- plans ---- */
-
-Plan *script_check_plan(lua_State *L, int index) {
-    Plan **slot = luaL_checkudata(L, index, PLAN_META);
-    if (!*slot) script_raise(L, "this plan is closed");
-    return *slot;
-}
-
-static int plan_gc(lua_State *L) {
-    Plan **slot = luaL_checkudata(L, 1, PLAN_META);
-    plan_free(*slot);
-    *slot = NULL;
-    return 0;
-}
-
-static void bind_input(lua_State *L, Plan *plan, int port) {
-    const Type *want = plan_port(plan, port);
-    const Tensor *tensor = script_check_tensor(L, port + 2);
-    char a[SHAPE_TEXT], b[SHAPE_TEXT];
-    if (!want) return;
-    if (tensor->dtype != want->dtype || !shape_equal(&tensor->shape, &want->shape))
-        script_raise(L, "input %d is %s %s, wanted %s %s", port + 1, dtype_name(tensor->dtype),
-                     shape_text(&tensor->shape, a), dtype_name(want->dtype), shape_text(&want->shape, b));
-    if (!tensor_is_contiguous(tensor)) {
-        Tensor dense;
-        Err err = {0};
-        if (!tensor_contiguous(tensor, &dense, &err)) script_error(L, &err);
-        script_push_tensor(L, dense);
-        lua_replace(L, port + 2); /* stays on the stack, so alive, until the run is over */
-        tensor = script_check_tensor(L, port + 2);
-    }
-    plan_bind(plan, port, tensor->data);
-}
-
-static void push_output(lua_State *L, const Operand *output) {
-    Tensor copy;
-    Err err = {0};
-    if (!tensor_new(&copy, output->dtype, output->shape, &err)) script_error(L, &err);
-    memcpy(copy.data, output->data, tensor_bytes(&copy));
-    script_push_tensor(L, copy);
-}
-
-/* plan:run(inputs...) -> outputs */
-static int plan_call(lua_State *L) {
-    Plan *plan = script_check_plan(L, 1);
-    int count = lua_gettop(L) - 1;
-    for (int port = 0; port < count; port++) bind_input(L, plan, port);
-    Err err = {0};
-    if (!plan_run(plan, &err)) script_error(L, &err);
-    int n_out = plan_outputs(plan);
-    luaL_checkstack(L, n_out + 4, "too many outputs");
-    for (int k = 0; k < n_out; k++) push_output(L, plan_output(plan, k));
-    return n_out;
-}
-
-static int plan_about(lua_State *L) {
-    PlanInfo info = plan_info(script_check_plan(L, 1));
-    lua_createtable(L, 0, 5);
-    const struct { const char *name; size_t value; } fields[] = {
-        {"scratch_bytes", info.scratch_bytes}, {"lower_bound", info.lower_bound},
-        {"steps", (size_t)info.steps},         {"barriers", (size_t)info.barriers},
-        {"nodes", (size_t)info.nodes},
-    };
-    for (size_t k = 0; k < sizeof fields / sizeof *fields; k++) {
-        lua_pushinteger(L, (lua_Integer)fields[k].value);
-        lua_setfield(L, -2, fields[k].name);
-    }
-    return 1;
-}
-
-static int plan_text(lua_State *L) {
-    char *text = plan_dump(script_check_plan(L, 1));
-    if (!text) script_raise(L, "out of memory");
-    lua_pushstring(L, text);
-    mem_free(text);
-    return 1;
-}
-
-static const luaL_Reg plan_meta[] = {{"__gc", plan_gc}, {"__close", plan_gc}, {NULL, NULL}};
-static const luaL_Reg plan_methods[] = {
-    {"run", plan_call}, {"info", plan_about}, {"dump", plan_text}, {NULL, NULL}};
-
-/* core.plan_debug(poison, optimize): test switches of the planner */
-static int core_plan_debug(lua_State *L) {
-    plan_set_poison(lua_toboolean(L, 1));
-    plan_set_optimize(lua_toboolean(L, 2));
-    return 0;
-}
-
-static const luaL_Reg trace_functions[] = {
-    {"trace", core_trace},         {"infer", core_infer},
-    {"dump", core_dump},           {"in_trace", core_in_trace},
-    {"suspend", core_suspend},     {"gradients", core_gradients},
-    {"producer", core_producer},   {"plan_debug", core_plan_debug},
-    {NULL, NULL},
+static const luaL_Reg functions[] = {
+    {"trace", core_trace},       {"infer", core_infer},     {"dump", core_dump},
+    {"in_trace", core_in_trace}, {"suspend", core_suspend}, {NULL, NULL},
 };
 
-void script_open_trace(lua_State *L) {
-    script_register(L, trace_functions);
-    luaL_newmetatable(L, PLAN_META);
-    luaL_setfuncs(L, plan_meta, 0);
-    luaL_newlib(L, plan_methods);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
-}
+void script_open_trace(lua_State *L) { script_register(L, functions); }

@@ -46,6 +46,8 @@ typedef struct Vm {
 
 static inline Vm *vm_get(lua_State *L) { return *(Vm **)lua_getextraspace(L); }
 
+Trace *trace_get(lua_State *L); /* the current one; raises when there is none */
+NodeId trace_output(lua_State *L, int index); /* a tensor, variable or number as a node */
 /* Raises when the trace of a traced value is over or is not the current one. */
 NodeId trace_node(lua_State *L, const Value *value);
 NodeId trace_read(lua_State *L, Variable *variable); /* the newest version */
@@ -61,5 +63,8 @@ void trace_check(lua_State *L);
 Value *value_check(lua_State *L, int index); /* any tensor but symbolic */
 Value *value_to(lua_State *L, int index);    /* NULL when it is none */
 void value_push_node(lua_State *L, NodeId node);
+/* Dtype and shape; `eager` is room for them. */
+const Type *value_type(lua_State *L, Value *value, Type *eager);
+bool value_fits(DType dtype, double x); /* x can be an element of that dtype */
 
 #endif

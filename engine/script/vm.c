@@ -220,9 +220,13 @@ static int open_core(lua_State *L) {
     lua_newtable(L);
     script_register(L, vm_functions);
     script_open_tensor(L);
+    script_open_make(L);
+    script_open_view(L);
     script_open_variable(L);
     script_open_apply(L);
     script_open_trace(L);
+    script_open_gradients(L);
+    script_open_plans(L);
     script_open_files(L);
     script_open_fit(L);
     return 1;

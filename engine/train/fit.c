@@ -57,18 +57,50 @@ static void warn_ran_out(Fit *fit, FitMode mode, int64_t batches) {
                     mode == FIT_TEST ? "evaluation" : "predict", done, steps);
 }
 
-/* Batches until the part's steps are done, the data end, or somebody stops it. */
+/* The next batch. Where the first one of an epoch or evaluation is wanted and the pass
+ * that goes on turns out to be over, a new pass begins. */
+static SourceState next_batch(Fit *fit, FitMode mode, Batch *batch, Err *err) {
+    FitPart *part = &fit->part[mode];
+    SourceState state = source_next(part->source, batch, err);
+    if (state == SOURCE_BATCH) part->drawn++;
+    if (state != SOURCE_END || fit->batch > 1 || !part->goes_on) return state;
+    if (mode == FIT_TRAIN) fit->pass++;
+    part->drawn = 0;
+    if (!source_start(part->source, mode == FIT_TRAIN ? fit->pass : 1, err))
+        return SOURCE_ERROR;
+    state = source_next(part->source, batch, err);
+    if (state == SOURCE_BATCH) part->drawn++;
+    return state;
+}
+
+/* The same. Script code that draws and fails while a signal waits has been interrupted,
+ * as with hooks. */
+static SourceState draw(Fit *fit, FitMode mode, Batch *batch, Err *err) {
+    Err failure = {0};
+    SourceState state = next_batch(fit, mode, batch, &failure);
+    if (state != SOURCE_ERROR) return state;
+    if (fit->host->interrupted())
+        fit->outcome = FIT_INTERRUPTED;
+    else
+        err_set_at(err, failure.where, "%s", failure.text);
+    return state;
+}
+
+/* Batches until the part's steps are done, the data end, or somebody stops it.
+ * fit->batch is the number of the last one, 0 when there was none. */
 static bool run_batches(Fit *fit, FitMode mode, Err *err) {
     FitPart *part = &fit->part[mode];
+    fit->batch = 0;
     for (int64_t k = 1; part->steps == 0 || k <= part->steps; k++) {
         Batch batch;
-        SourceState state = source_next(part->source, &batch, err);
-        if (state == SOURCE_ERROR) return false;
+        fit->batch = k;
+        SourceState state = draw(fit, mode, &batch, err);
+        if (state == SOURCE_ERROR) return interrupted(fit);
         if (state == SOURCE_END) {
-            if (part->steps > 0) warn_ran_out(fit, mode, k - 1);
+            fit->batch = k - 1;
+            if (part->steps > 0 && k > 1) warn_ran_out(fit, mode, k - 1);
             return true;
         }
-        fit->batch = k;
         if (!run_batch(fit, mode, &batch, err)) return false;
         if (interrupted(fit) || fit->stop[mode]) return true;
         if (fit->host->interrupted()) {
@@ -79,15 +111,31 @@ static bool run_batches(Fit *fit, FitMode mode, Err *err) {
     return true;
 }
 
+/* Begins a pass. A source that cannot begin anew goes on instead. */
+static bool start_pass(Fit *fit, FitMode mode, int64_t pass, Err *err) {
+    FitPart *part = &fit->part[mode];
+    part->goes_on = !source_ended(part->source);
+    part->drawn = 0;
+    return source_start(part->source, pass, err);
+}
+
+/* Metrics of no batch at all are none: the evaluation counts as not done. */
 static bool evaluate(Fit *fit, Err *err) {
     const FitHost *host = fit->host;
     if (!host->begin(fit, FIT_TEST, err)) return false;
     if (!call_hook(fit, HOOK_test_begin, 0, err)) return false;
     if (interrupted(fit)) return true;
     if (!host->reset(fit, FIT_TEST, err)) return false;
-    if (!source_start(fit->part[FIT_TEST].source, 1, err)) return false;
+    if (!start_pass(fit, FIT_TEST, 1, err)) return false;
     if (!run_batches(fit, FIT_TEST, err)) return false;
-    return interrupted(fit) || call_hook(fit, HOOK_test_end, 0, err);
+    if (interrupted(fit)) return true;
+    fit->validated = fit->batch > 0;
+    if (fit->validated) return call_hook(fit, HOOK_test_end, 0, err);
+    log_warning("fit: the validation data gave no batch in epoch %lld, so it has no "
+                "validation metrics (cdl.data.from_generator makes data that begin "
+                "anew each time)",
+                (long long)fit->epoch);
+    return true;
 }
 
 static bool wants_validation(const Fit *fit) {
@@ -103,9 +151,36 @@ static bool wants_validation(const Fit *fit) {
  * last epoch left them. */
 static bool start_data(Fit *fit, Err *err) {
     FitPart *part = &fit->part[FIT_TRAIN];
-    if (part->steps > 0 && fit->pass > 0 && !source_ended(part->source)) return true;
+    if (part->steps > 0 && fit->pass > 0 && !source_ended(part->source)) {
+        part->goes_on = true;
+        return true;
+    }
     fit->pass = part->steps > 0 ? fit->pass + 1 : fit->epoch;
-    return source_start(part->source, fit->pass, err);
+    return start_pass(fit, FIT_TRAIN, fit->pass, err);
+}
+
+/* A run that is continued within a pass draws again what that pass has given already. */
+static bool resume_data(Fit *fit, Err *err) {
+    FitPart *part = &fit->part[FIT_TRAIN];
+    int64_t given = part->drawn;
+    Batch batch;
+    if (part->steps == 0 || fit->pass == 0) return true;
+    if (!start_pass(fit, FIT_TRAIN, fit->pass, err)) return false;
+    while (part->drawn < given) {
+        SourceState state = draw(fit, FIT_TRAIN, &batch, err);
+        if (state == SOURCE_ERROR) return interrupted(fit);
+        if (state == SOURCE_END) break;
+    }
+    return true;
+}
+
+/* The data have nothing more to give: the run ends as if the last epoch had been the
+ * one to stop at. */
+static void stop_without_data(Fit *fit) {
+    log_warning("fit: the data gave no batch in epoch %lld; training stops there "
+                "(cdl.data.from_generator makes data that begin anew with each epoch)",
+                (long long)fit->epoch);
+    fit->stop[FIT_TRAIN] = true;
 }
 
 static bool run_epoch(Fit *fit, Err *err) {
@@ -117,10 +192,13 @@ static bool run_epoch(Fit *fit, Err *err) {
     if (interrupted(fit)) return true;
     if (!start_data(fit, err) || !run_batches(fit, FIT_TRAIN, err)) return false;
     if (interrupted(fit)) return true;
+    if (fit->batch == 0) {
+        stop_without_data(fit);
+        return true;
+    }
     if (wants_validation(fit)) {
         if (!evaluate(fit, err)) return false;
         if (interrupted(fit)) return true;
-        fit->validated = true;
     }
     return host->epoch(fit, err) && call_hook(fit, HOOK_epoch_end, fit->epoch, err);
 }
@@ -188,7 +266,7 @@ static bool predict(Fit *fit, Err *err) {
         return false;
     if (!call_hook(fit, HOOK_predict_begin, 0, err)) return false;
     if (interrupted(fit)) return true;
-    if (!source_start(fit->part[FIT_PREDICT].source, 1, err)) return false;
+    if (!start_pass(fit, FIT_PREDICT, 1, err)) return false;
     if (!run_batches(fit, FIT_PREDICT, err)) return false;
     if (interrupted(fit)) return true;
     return collect_finish(&fit->collect, err) && call_hook(fit, HOOK_predict_end, 0, err);

@@ -10,8 +10,9 @@
  * The order of events is Keras's: metrics are reset, epoch begin, for every batch
  * (begin, step, end), validation, epoch end. A wish to stop is looked at after a batch
  * and after an epoch's end; an interrupt (Ctrl-C) after a batch, and it ends the run
- * without the epoch's end. Errors unwind by return values; a plan that fails has
- * changed no variable, so the model is always left as after a whole step. */
+ * without the epoch's end. So do data that have no batch for an epoch. Errors unwind by
+ * return values; a plan that fails has changed no variable, so the model is always left
+ * as after a whole step. */
 #ifndef CDL_TRAIN_FIT_H
 #define CDL_TRAIN_FIT_H
 #include "data/source.h"
@@ -39,6 +40,7 @@ typedef struct FitPlan {
 typedef struct FitPart {
     Source *source;
     int64_t steps; /* batches in an epoch or evaluation; 0: a whole pass */
+    bool goes_on;  /* the epoch or evaluation began inside a pass */
     FitPlan plan[FIT_PLANS];
     int plans, last; /* how many, and the one used last */
 } FitPart;
@@ -76,7 +78,7 @@ struct Fit {
     uint32_t hooks;
     bool stop[FIT_MODES];
     bool validated; /* in this epoch */
-    int64_t epoch, batch;
+    int64_t epoch, batch; /* batch: the one that is drawn or runs, or was the last */
     int64_t batch_rows; /* of the batch that ran last */
     int64_t pass;       /* over the training data */
     FitOutcome outcome;

@@ -1,4 +1,5 @@
 #include "train/step.h"
+#include <stdio.h>
 #include "base/mem.h"
 
 static bool fits(const FitPlan *known, const Batch *batch) {
@@ -45,16 +46,24 @@ static Plan *find(Fit *fit, FitMode mode, const Batch *batch, Err *err) {
     return learn(fit, mode, batch, err);
 }
 
+const char *step_place(const Fit *fit, FitMode mode, char text[STEP_PLACE]) {
+    long long epoch = (long long)fit->epoch, batch = (long long)fit->batch;
+    text[0] = 0;
+    if (batch > 0 && mode == FIT_TRAIN)
+        snprintf(text, STEP_PLACE, "epoch %lld, batch %lld", epoch, batch);
+    else if (batch > 0)
+        snprintf(text, STEP_PLACE, "%s, batch %lld",
+                 mode == FIT_TEST ? "evaluation" : "predict", batch);
+    return text;
+}
+
 /* An error that the data caused is more use with the place in the run. */
 static void report(const Fit *fit, FitMode mode, const Err *failure, Err *err) {
-    if (fit->batch == 0)
-        err_set_at(err, failure->where, "%s", failure->text);
-    else if (mode == FIT_TRAIN)
-        err_set_at(err, failure->where, "%s (epoch %lld, batch %lld)", failure->text,
-                   (long long)fit->epoch, (long long)fit->batch);
+    char place[STEP_PLACE];
+    if (step_place(fit, mode, place)[0])
+        err_set_at(err, failure->where, "%s (%s)", failure->text, place);
     else
-        err_set_at(err, failure->where, "%s (%s, batch %lld)", failure->text,
-                   mode == FIT_TEST ? "evaluation" : "predict", (long long)fit->batch);
+        err_set_at(err, failure->where, "%s", failure->text);
 }
 
 Plan *step_run(Fit *fit, FitMode mode, const Batch *batch, Err *err) {

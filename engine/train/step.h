@@ -9,4 +9,8 @@
 Plan *step_run(Fit *fit, FitMode mode, const Batch *batch, Err *err);
 void step_release(Fit *fit);
 
+enum { STEP_PLACE = 80 };
+/* "epoch 1, batch 2", or "evaluation, batch 2"; "" outside of batches. */
+const char *step_place(const Fit *fit, FitMode mode, char text[STEP_PLACE]);
+
 #endif

@@ -17,14 +17,14 @@ from lua_text import Made
 
 ACTIVATIONS = [
     activation("linear"),
-    activation("relu"),
-    activation("relu", dict(negative_slope=0.1)),
-    activation("relu", dict(max_value=2.0)),
-    activation("relu", dict(threshold=0.5)),
-    activation("relu", dict(negative_slope=0.2, max_value=3.0, threshold=0.5)),
-    activation("relu6"),
-    activation("leaky_relu"),
-    activation("leaky_relu", dict(negative_slope=0.3)),
+    activation("relu", kinks=(0,)),
+    activation("relu", dict(negative_slope=0.1), kinks=(0,)),
+    activation("relu", dict(max_value=2.0), kinks=(0, 2)),
+    activation("relu", dict(threshold=0.5), kinks=(0.5,)),
+    activation("relu", dict(negative_slope=0.2, max_value=3.0, threshold=0.5), kinks=(0.5, 3)),
+    activation("relu6", kinks=(6,)),
+    activation("leaky_relu", kinks=(0,)),
+    activation("leaky_relu", dict(negative_slope=0.3), kinks=(0,)),
     activation("elu"),
     activation("elu", dict(alpha=0.5)),
     activation("celu"),
@@ -38,8 +38,8 @@ ACTIVATIONS = [
     activation("softplus"),
     activation("softsign"),
     activation("exponential", edges=False),
-    activation("hard_sigmoid"),
-    activation("hard_silu"),
+    activation("hard_sigmoid", kinks=(-3, 3)),
+    activation("hard_silu", kinks=(-3, 3)),
     activation("hard_tanh"),
     activation("log_sigmoid"),
     activation("mish"),
@@ -52,12 +52,12 @@ ACTIVATIONS = [
     activation("squareplus"),
     activation("squareplus", dict(b=1.0)),
     activation("sparse_plus"),
-    activation("sparse_sigmoid"),
+    activation("sparse_sigmoid", kinks=(-1, 1)),
     activation("softmax"),
     activation("softmax", dict(axis=0)),
     activation("log_softmax"),
     activation("log_softmax", dict(axis=0)),
-    activation("sparsemax"),
+    activation("sparsemax", differs="Keras adds up all sums of the support, where the last one is wanted"),
     activation("glu"),
 ]
 
@@ -98,8 +98,8 @@ LAYERS = [
     layer("Dropout", dict(rate=0.0)),
     random_layer("Dropout", dict(rate=0.3, seed=1)),
     random_layer("Dropout", dict(rate=0.9, seed=1)),
-    random_layer("Dropout", dict(rate=0.5, noise_shape=(200, 1), seed=2)),
-    random_layer("Dropout", dict(rate=0.5, noise_shape=(1, 300), seed=2)),
+    random_layer("Dropout", dict(rate=0.5, noise_shape=(3000, 1), seed=2), x=(3000, 20), absolute=0.06),
+    random_layer("Dropout", dict(rate=0.5, noise_shape=(1, 3000), seed=2), x=(20, 3000), absolute=0.06),
 ]
 
 # ---- losses: name, arguments, data ----
@@ -127,7 +127,8 @@ LOSSES = [
     loss("Dice", dict(axis=-1), data=data.binary),
     loss("Dice", dict(axis=[1, 2]), data=data.sequences, relative=1e-4),
     loss("Tversky", data=data.binary),
-    loss("Tversky", dict(alpha=0.3, beta=0.7), data=data.binary),
+    loss("Tversky", dict(alpha=0.3, beta=0.7), data=data.binary,
+         differs="Keras weights missed positives by alpha, false ones by beta: the reverse of its manual"),
     loss("BinaryCrossentropy", data=data.binary, corners=data.BINARY_CORNERS),
     loss("BinaryCrossentropy", data=data.single_binary),
     loss("BinaryCrossentropy", SMOOTH, data=data.binary, corners=data.BINARY_CORNERS),
@@ -211,4 +212,295 @@ METRICS = [
     accumulator("Sum", (6, 3), weights=(6,)),
     accumulator("Sum", (6, 3), weights=(6, 3)),
 ]
-CASES = ACTIVATIONS + LAYERS + LOSSES + METRICS
+
+# ---- more metrics: counts, curves, scores ----
+
+FEW = dict(num_thresholds=7)
+
+METRICS += [
+    *(metric(name, dict(thresholds=thresholds) if thresholds else None, data=data.binary)
+      for name in ("TruePositives", "TrueNegatives", "FalsePositives", "FalseNegatives", "Precision", "Recall")
+      for thresholds in (None, 0.3, [0.2, 0.5, 0.8])),
+    metric("Precision", dict(top_k=2), data=data.categorical),
+    metric("Recall", dict(top_k=2), data=data.categorical),
+    metric("Precision", dict(class_id=1), data=data.binary),
+    metric("Recall", dict(class_id=1), data=data.binary),
+    metric("Recall", dict(class_id=1, top_k=2), data=data.categorical),
+    *(metric("AUC", FEW | dict(curve=curve, summation_method=method), data=data.binary_vectors)
+      for curve in ("ROC", "PR", "PRGAIN") for method in ("interpolation", "minoring", "majoring")),
+    metric("AUC", data=data.binary),
+    metric("AUC", dict(thresholds=[0.3, 0.6]), data=data.binary),
+    metric("AUC", dict(from_logits=True), data=data.bits),
+    metric("AUC", FEW | dict(multi_label=True, num_labels=4), data=data.binary),
+    metric("AUC", FEW | dict(multi_label=True, num_labels=4, label_weights=[1.0, 2.0, 0.5, 1.0]), data=data.binary),
+    metric("SensitivityAtSpecificity", dict(specificity=0.5), data=data.binary),
+    metric("SpecificityAtSensitivity", dict(sensitivity=0.5), data=data.binary),
+    metric("PrecisionAtRecall", dict(recall=0.5), data=data.binary),
+    metric("RecallAtPrecision", dict(precision=0.5), data=data.binary),
+    metric("RecallAtPrecision", dict(precision=0.5, num_thresholds=1), data=data.binary),
+    metric("PrecisionAtRecall", dict(recall=0.5, class_id=2), data=data.binary),
+    *(metric(name, dict(average=average) | threshold, data=data.categorical)
+      for name in ("FBetaScore", "F1Score") for average in (None, "micro", "macro", "weighted")
+      for threshold in ({}, dict(threshold=0.3))),
+    metric("FBetaScore", dict(beta=2.0, average="macro"), data=data.categorical),
+    metric("R2Score", data=data.numbers),
+    metric("R2Score", dict(class_aggregation=None), data=data.numbers),
+    metric("R2Score", dict(class_aggregation="variance_weighted_average"), data=data.numbers),
+    metric("R2Score", dict(num_regressors=2), data=data.numbers),
+    metric("MeanIoU", dict(num_classes=4), data=data.classes),
+    metric("MeanIoU", dict(num_classes=4, ignore_class=1), data=data.classes),
+    metric("IoU", dict(num_classes=4, target_class_ids=[0, 2]), data=data.classes),
+    metric("IoU", dict(num_classes=4, target_class_ids=[0, 2], sparse_y_pred=False), data=data.sparse),
+    metric("BinaryIoU", data=data.binary),
+    metric("BinaryIoU", dict(target_class_ids=[1], threshold=0.3), data=data.binary),
+    metric("OneHotIoU", dict(num_classes=4, target_class_ids=[0, 2]), data=data.categorical),
+    metric("OneHotMeanIoU", dict(num_classes=4), data=data.categorical),
+]
+
+# ---- schedules: name, arguments ----
+
+SCHEDULES = [
+    *(schedule(name, dict(initial_learning_rate=0.1, decay_steps=10, decay_rate=0.9, staircase=staircase))
+      for name in ("ExponentialDecay", "InverseTimeDecay") for staircase in (False, True)),
+    schedule("PiecewiseConstantDecay", dict(boundaries=[3, 10, 50], values=[1.0, 0.5, 0.1, 0.01])),
+    schedule("PiecewiseConstantDecay", dict(boundaries=[2.5, 10.0], values=[1.0, 0.5, 0.1])),
+    schedule("PolynomialDecay", dict(initial_learning_rate=0.1, decay_steps=30)),
+    schedule("PolynomialDecay", dict(initial_learning_rate=0.1, decay_steps=10, end_learning_rate=0.01, power=2.0)),
+    schedule("PolynomialDecay", dict(initial_learning_rate=0.1, decay_steps=10, end_learning_rate=0.01, cycle=True)),
+    schedule("CosineDecay", dict(initial_learning_rate=0.1, decay_steps=30)),
+    schedule("CosineDecay", dict(initial_learning_rate=0.1, decay_steps=30, alpha=0.2)),
+    schedule("CosineDecay", dict(initial_learning_rate=0.0, decay_steps=20, warmup_target=0.1, warmup_steps=10)),
+    schedule("CosineDecay", dict(initial_learning_rate=0.01, decay_steps=20, alpha=0.1, warmup_target=0.1,
+                                 warmup_steps=10)),
+    schedule("CosineDecay", dict(initial_learning_rate=0.01, decay_steps=20, warmup_target=0.1)),
+    schedule("CosineDecayRestarts", dict(initial_learning_rate=0.1, first_decay_steps=10)),
+    schedule("CosineDecayRestarts", dict(initial_learning_rate=0.1, first_decay_steps=10, t_mul=1.0, m_mul=0.8)),
+    schedule("CosineDecayRestarts", dict(initial_learning_rate=0.1, first_decay_steps=7, t_mul=1.5, m_mul=0.9,
+                                         alpha=0.1)),
+]
+
+# ---- initializers: name, arguments, shape ----
+
+SEED = dict(seed=3)
+
+INITIALIZERS = [
+    initializer("Zeros", shape=(2, 3), exact=True),
+    initializer("Ones", shape=(2, 3), exact=True),
+    initializer("Constant", dict(value=2.5), shape=(2, 3), exact=True),
+    initializer("Identity", shape=(3, 5), exact=True),
+    initializer("Identity", dict(gain=2.0), shape=(4, 3), exact=True),
+    initializer("RandomNormal", SEED),
+    initializer("RandomNormal", dict(mean=1.0, stddev=2.0) | SEED),
+    initializer("TruncatedNormal", SEED),
+    initializer("TruncatedNormal", dict(mean=1.0, stddev=2.0) | SEED),
+    initializer("RandomUniform", SEED),
+    initializer("RandomUniform", dict(minval=-1.0, maxval=3.0) | SEED),
+    *(initializer(name, SEED, shape=shape)
+      for name in ("GlorotUniform", "GlorotNormal", "HeUniform", "HeNormal", "LecunUniform", "LecunNormal")
+      for shape in ((200, 300), (3, 3, 70, 100))),
+    initializer("GlorotUniform", SEED, shape=(50000,)),
+    *(initializer("VarianceScaling", dict(scale=3.0, mode=mode, distribution=distribution) | SEED)
+      for mode in ("fan_in", "fan_out", "fan_avg")
+      for distribution in ("truncated_normal", "untruncated_normal", "uniform")),
+    initializer("Orthogonal", SEED, shape=(60, 200)),
+    initializer("Orthogonal", dict(gain=2.0) | SEED, shape=(200, 60)),
+    initializer("Orthogonal", SEED, shape=(3, 3, 8, 40)),
+]
+
+# ---- regularizers and constraints: name, arguments ----
+
+REGULARIZERS = [
+    regularizer("L1"),
+    regularizer("L1", dict(l1=0.3)),
+    regularizer("L2"),
+    regularizer("L2", dict(l2=0.3), shape=(3, 2, 4)),
+    regularizer("L1L2", dict(l1=0.1, l2=0.2)),
+    regularizer("OrthogonalRegularizer"),
+    regularizer("OrthogonalRegularizer", dict(factor=0.5, mode="columns")),
+]
+
+CONSTRAINTS = [
+    constraint("MaxNorm"),
+    constraint("MaxNorm", dict(max_value=1.0, axis=1)),
+    constraint("MaxNorm", dict(max_value=1.0, axis=[0, 1, 2]), shape=(3, 3, 2, 4)),
+    constraint("NonNeg"),
+    constraint("UnitNorm"),
+    constraint("UnitNorm", dict(axis=1)),
+    constraint("MinMaxNorm", dict(min_value=0.5, max_value=1.5)),
+    constraint("MinMaxNorm", dict(min_value=0.5, max_value=1.5, rate=0.3, axis=1)),
+]
+
+# ---- optimizers: name, arguments ----
+
+DECAY = Made("schedules", "ExponentialDecay", dict(initial_learning_rate=0.2, decay_steps=2, decay_rate=0.5))
+RATE = dict(learning_rate=0.1)
+EMA = dict(use_ema=True, ema_momentum=0.8)
+
+OPTIMIZERS = [
+    optimizer("SGD"),
+    optimizer("SGD", RATE | dict(momentum=0.9)),
+    optimizer("SGD", RATE | dict(momentum=0.9, nesterov=True)),
+    optimizer("SGD", RATE | dict(nesterov=True)),
+    optimizer("SGD", RATE | dict(weight_decay=0.1)),
+    optimizer("SGD", RATE | dict(clipnorm=1.0)),
+    optimizer("SGD", RATE | dict(clipvalue=0.5)),
+    optimizer("SGD", RATE | dict(global_clipnorm=1.0)),
+    optimizer("SGD", RATE | dict(global_clipnorm=1000.0)),
+    optimizer("SGD", RATE | EMA, finalize=True),
+    optimizer("SGD", RATE | EMA | dict(ema_overwrite_frequency=2), steps=5, finalize=True),
+    optimizer("SGD", RATE | dict(gradient_accumulation_steps=2), steps=5),
+    optimizer("SGD", RATE | dict(gradient_accumulation_steps=3, momentum=0.9, clipnorm=1.0), steps=7),
+    optimizer("SGD", RATE | dict(loss_scale_factor=8.0)),
+    optimizer("SGD", dict(learning_rate=DECAY)),
+    optimizer("SGD", dict(learning_rate=DECAY, gradient_accumulation_steps=2), steps=5),
+    optimizer("SGD", RATE | dict(momentum=0.9), assign=dict(learning_rate=0.5)),
+    optimizer("RMSprop"),
+    optimizer("RMSprop", RATE | dict(rho=0.5)),
+    optimizer("RMSprop", RATE | dict(momentum=0.9)),
+    optimizer("RMSprop", RATE | dict(centered=True)),
+    optimizer("RMSprop", RATE | dict(momentum=0.9, centered=True, epsilon=1e-3)),
+    optimizer("RMSprop", RATE | dict(weight_decay=0.1, clipvalue=1.0)),
+    optimizer("Adam"),
+    optimizer("Adam", RATE | dict(beta_1=0.5, beta_2=0.8, epsilon=1e-3)),
+    optimizer("Adam", RATE | dict(amsgrad=True)),
+    optimizer("Adam", RATE | dict(weight_decay=0.1, global_clipnorm=1.0)),
+    optimizer("Adam", RATE | EMA, finalize=True),
+    optimizer("Adam", RATE | dict(gradient_accumulation_steps=2), steps=5),
+    optimizer("Adam", RATE | dict(gradient_accumulation_steps=2, use_ema=True, ema_overwrite_frequency=2), steps=9),
+    optimizer("Adam", dict(learning_rate=DECAY)),
+    optimizer("Adam", RATE, assign=dict(learning_rate=0.01)),
+    optimizer("AdamW"),
+    optimizer("AdamW", RATE | dict(weight_decay=0.1)),
+    optimizer("AdamW", RATE | dict(weight_decay=0.1, amsgrad=True, clipnorm=1.0)),
+    optimizer("Adamax"),
+    optimizer("Adamax", RATE | dict(beta_1=0.5, beta_2=0.8)),
+    optimizer("Nadam"),
+    optimizer("Nadam", RATE | dict(beta_1=0.5, beta_2=0.8)),
+    optimizer("Adagrad"),
+    optimizer("Adagrad", RATE | dict(initial_accumulator_value=0.5)),
+    optimizer("Adadelta"),
+    optimizer("Adadelta", dict(learning_rate=1.0, rho=0.5, epsilon=1e-3)),
+    optimizer("Ftrl"),
+    optimizer("Ftrl", RATE | dict(l1_regularization_strength=0.1, l2_regularization_strength=0.2, beta=0.3,
+                                  l2_shrinkage_regularization_strength=0.1)),
+    optimizer("Ftrl", RATE | dict(learning_rate_power=-0.7)),
+    optimizer("Lion"),
+    optimizer("Lion", RATE | dict(beta_1=0.5, beta_2=0.8, weight_decay=0.1)),
+    optimizer("Lamb"),
+    optimizer("Lamb", RATE | dict(weight_decay=0.1)),
+    optimizer("Adafactor"),
+    optimizer("Adafactor", RATE | dict(relative_step=False, clip_threshold=0.5), shapes=[(3, 4), (2, 3, 4)]),
+]
+
+# ---- whole runs ----
+
+
+def regression(random, rows):
+    """Two numbers to learn from three."""
+    x = normal(random, (rows, 3))
+    return [x], [numpy.stack([x[:, 0] - x[:, 1], numpy.sin(x[:, 2])], axis=1)]
+
+
+def three_classes(random, rows):
+    x = normal(random, (rows, 4))
+    return [x], [numpy.argmax(x[:, :3], axis=1).astype("int32")]
+
+
+def three_classes_one_hot(random, rows):
+    x, y = three_classes(random, rows)
+    return x, [data.one_hot(y[0], 3)]
+
+
+def two_classes(random, rows):
+    x = normal(random, (rows, 4))
+    return [x], [(x.sum(axis=1) > 0).astype("int32")]
+
+
+def small_images(random, rows):
+    x, y = three_classes(random, rows)
+    images = numpy.repeat(x[0][:, :, None], 3, axis=2)
+    return [(images * 40 + 100).clip(0, 255).astype("uint8")], y
+
+
+def two_in_two_out(random, rows):
+    a, b = normal(random, (rows, 3)), normal(random, (rows, 2))
+    return [a, b], [a[:, :1] + b[:, :1], (b.sum(axis=1) > 0).astype("float32").reshape(-1, 1)]
+
+
+def two_in_two_out_keras():
+    a, b = keras.Input((3,)), keras.Input((2,))
+    h = keras.layers.Dense(4, activation="tanh")(a)
+    g = keras.layers.Dense(4, activation="relu")(b)
+    amount = keras.layers.Dense(1, name="amount")(h)
+    answer = keras.layers.Dense(1, activation="sigmoid", name="answer")(g)
+    return keras.Model([a, b], [amount, answer])
+
+
+TWO_IN_TWO_OUT = ("""
+    local a, b = cdl.Input { 3 }, cdl.Input { 2 }
+    local h = layers.Dense { 4, activation = "tanh" } (a)
+    local g = layers.Dense { 4, activation = "relu" } (b)
+    local amount = layers.Dense { 1, name = "amount" } (h)
+    local answer = layers.Dense { 1, activation = "sigmoid", name = "answer" } (g)
+    return cdl.Model { inputs = { a, b }, outputs = { amount, answer } }
+""", two_in_two_out_keras)
+
+REGRESSION = [("Dense", dict(units=6, activation="tanh")), ("Dense", dict(units=2))]
+SOFTMAX = [("Dense", dict(units=6, activation="relu")), ("Dense", dict(units=3, activation="softmax"))]
+SIGMOID = [("Dense", dict(units=6, activation="relu")), ("Dense", dict(units=1, activation="sigmoid"))]
+
+
+def made_optimizer(name, **arguments):
+    return Made("optimizers", name, arguments)
+
+
+FITS = [
+    fit("SGD, mse", regression, layers=REGRESSION,
+        compile=dict(optimizer=made_optimizer("SGD", learning_rate=0.05, momentum=0.9), loss="mse", metrics=["mae", "mse"]),
+        fit=dict(epochs=3)),
+    fit("RMSprop, validation_split", regression, layers=REGRESSION,
+        compile=dict(optimizer="rmsprop", loss="mae", metrics=["mse"]), fit=dict(validation_split=0.2)),
+    fit("Adam, sparse labels, validation_data", three_classes, layers=SOFTMAX, validation=True,
+        compile=dict(optimizer=made_optimizer("Adam", learning_rate=0.01), loss="sparse_categorical_crossentropy",
+                     metrics=["accuracy", "crossentropy"])),
+    fit("AdamW, one-hot labels, acc", three_classes_one_hot, layers=SOFTMAX,
+        compile=dict(optimizer=made_optimizer("AdamW", learning_rate=0.01, weight_decay=0.1),
+                     loss="categorical_crossentropy", metrics=["acc"])),
+    fit("sigmoid, sample_weight", two_classes, layers=SIGMOID, weights=True,
+        compile=dict(optimizer=made_optimizer("Adam", learning_rate=0.01), loss="binary_crossentropy",
+                     metrics=["accuracy"], weighted_metrics=["accuracy"]), fit=dict(validation_split=0.2)),
+    fit("class_weight", three_classes, layers=SOFTMAX,
+        compile=dict(optimizer=made_optimizer("SGD", learning_rate=0.1), loss="sparse_categorical_crossentropy",
+                     metrics=["accuracy"], weighted_metrics=["accuracy"]),
+        fit=dict(class_weight={0: 1.0, 1: 3.0, 2: 0.5})),
+    fit("batch normalization, images of uint8", small_images,
+        layers=["Flatten", ("BatchNormalization", dict(momentum=0.8)), ("Dense", dict(units=5, activation="relu")),
+                "BatchNormalization", ("Dense", dict(units=3))],
+        compile=dict(optimizer=made_optimizer("Adam", learning_rate=0.01), metrics=["accuracy"],
+                     loss=Made("losses", "SparseCategoricalCrossentropy", dict(from_logits=True)))),
+    fit("regularizers, constraints, a frozen layer", regression,
+        layers=[("Dense", dict(units=4, activation="tanh", trainable=False)),
+                ("Dense", dict(units=5, kernel_regularizer="l2", bias_regularizer=Made("regularizers", "L1"),
+                               activity_regularizer=Made("regularizers", "L2", dict(l2=0.1)))),
+                ("Dense", dict(units=2, kernel_constraint=Made("constraints", "MaxNorm", dict(max_value=0.7)),
+                               bias_constraint="non_neg"))],
+        compile=dict(optimizer=made_optimizer("SGD", learning_rate=0.1), loss="mse"), fit=dict(validation_split=0.2)),
+    fit("averages, clipping, accumulation", regression, layers=REGRESSION,
+        compile=dict(optimizer=made_optimizer("Adam", learning_rate=0.05, use_ema=True, ema_momentum=0.9,
+                                              global_clipnorm=0.5, gradient_accumulation_steps=3), loss="mse")),
+    fit("a schedule, steps_per_epoch, initial_epoch", regression, layers=REGRESSION,
+        compile=dict(optimizer=made_optimizer("SGD", learning_rate=DECAY), loss="huber"),
+        fit=dict(steps_per_epoch=3, epochs=3, initial_epoch=1)),
+    fit("two outputs, one loss for both", two_in_two_out, model=TWO_IN_TWO_OUT,
+        compile=dict(optimizer="sgd", loss="mse", metrics=["mae"])),
+    fit("two outputs, losses with weights", two_in_two_out, model=TWO_IN_TWO_OUT, validation=True,
+        compile=dict(optimizer=made_optimizer("Adam", learning_rate=0.01), loss=["mse", "binary_crossentropy"],
+                     loss_weights=[0.3, 2.0], metrics=[["mae"], ["accuracy"]])),
+    fit("two outputs, dicts", two_in_two_out, model=TWO_IN_TWO_OUT, weights=True,
+        compile=dict(optimizer=made_optimizer("Adam", learning_rate=0.01),
+                     loss={"amount": "mae", "answer": "binary_crossentropy"}, loss_weights={"amount": 2.0, "answer": 0.5},
+                     metrics={"answer": ["accuracy", "mse"]}, weighted_metrics={"answer": ["accuracy"]})),
+]
+
+CASES = (ACTIVATIONS + LAYERS + LOSSES + METRICS + SCHEDULES + INITIALIZERS + REGULARIZERS + CONSTRAINTS
+         + OPTIMIZERS + FITS)

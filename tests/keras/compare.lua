@@ -90,7 +90,12 @@ end
 function run.layer(case, given)
   local layer, inputs = case.make(), listed(given, "x")
   local x = single(inputs)
-  local results = { shape = cdl.tensor(layer(symbols(inputs)).shape) }
+  local results = {}
+  if inputs[1].ndim > 1 then
+    results.shape = cdl.tensor(layer(symbols(inputs)).shape)
+  else
+    layer(x)
+  end
   layer:set_weights(listed(given, "weight"))
   results.inference = layer(x, false)
   local trained, count = layer.trainable_weights, #inputs

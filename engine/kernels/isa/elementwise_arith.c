@@ -93,6 +93,19 @@ BINARY_ROW(mod, float, mod_of_float(a, b))
 BINARY_ROW(mod, double, mod_of_double(a, b))
 DIVISION_KERNEL(mod, 8.0)
 
-BINARY_ROW(pow, float, powf(a, b))
-BINARY_ROW(pow, double, pow(a, b))
-BINARY_KERNEL(pow, 0, 4.0, NULL, NULL, NULL, NULL, pow_float, pow_double)
+/* Squares are by far the commonest power. */
+#define POWER_ROW(type, pow_of)                                                          \
+    BINARY_ROW(power, type, pow_of(a, b))                                                \
+    static void pow_##type(const Row *row) {                                             \
+        type *y = row->out;                                                              \
+        const type *x = row->in[0];                                                      \
+        int64_t n = row->n;                                                              \
+        if (row->scalars == 2 && *(const type *)row->in[1] == 2) {                       \
+            SIMD_LOOP(i, n) y[i] = x[i] * x[i];                                          \
+        } else {                                                                         \
+            power_##type(row);                                                           \
+        }                                                                                \
+    }
+POWER_ROW(float, powf)
+POWER_ROW(double, pow)
+BINARY_KERNEL(pow, 0, 2.0, NULL, NULL, NULL, NULL, pow_float, pow_double)

@@ -78,7 +78,8 @@ static void rmsprop_run(const Call *call, int64_t part) {
     bool with_m = call->attrs.i[0], centered = call->attrs.i[1];
     loop_range(call, part, &begin, &end);
     /* Read before anything is written: p may be a scalar too, and take their memory. */
-    float unused_m = scalar(call, 2), unused_a = scalar(call, 3);
+    float unused_m = part == 0 ? scalar(call, 2) : 0;
+    float unused_a = part == 0 ? scalar(call, 3) : 0;
     if (with_m && centered) rmsprop_loop(call, begin, end, true, true);
     if (with_m && !centered) rmsprop_loop(call, begin, end, true, false);
     if (!with_m && centered) rmsprop_loop(call, begin, end, false, true);

@@ -21,8 +21,8 @@
 #include "kernels/isa.h"
 #include "test.h"
 
-/* KERNEL_DECLARE(neg); before use. KERNELS(neg): its name and its objects, as the two last
- * arguments of a function. */
+/* KERNEL_DECLARE(neg); before use. KERNELS(neg): its name and its objects, as the two
+ * last arguments of a function. */
 /* clang-format off */
 #if defined(__x86_64__)
 #define KERNEL_DECLARE(name)                                                             \

@@ -19,8 +19,9 @@ class Case:
     kind = None
     relative, absolute = 1e-5, 1e-6
 
-    def __init__(self, name, made=None, relative=None, absolute=None):
-        self.name, self.made = name, made
+    def __init__(self, name, made=None, relative=None, absolute=None, differs=None):
+        """differs: why cdl's numbers are not Keras's; then the case fails when they are."""
+        self.name, self.made, self.differs = name, made, differs
         self.relative = self.relative if relative is None else relative
         self.absolute = self.absolute if absolute is None else absolute
 

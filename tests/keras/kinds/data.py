@@ -4,6 +4,7 @@ import numpy
 
 from kinds.case import normal
 
+# Few shapes, because JAX compiles every function for each.
 ROWS, CLASSES = 6, 4
 
 
@@ -17,11 +18,11 @@ def one_hot(labels, classes=CLASSES):
 
 
 def numbers(random):
-    return normal(random, (ROWS, 3)), normal(random, (ROWS, 3))
+    return normal(random, (ROWS, CLASSES)), normal(random, (ROWS, CLASSES))
 
 
 def sequences(random):
-    return normal(random, (ROWS, 5, 2)), normal(random, (ROWS, 5, 2))
+    return normal(random, (ROWS, 5, CLASSES)), normal(random, (ROWS, 5, CLASSES))
 
 
 def vectors(random):
@@ -30,23 +31,23 @@ def vectors(random):
 
 
 def positive_numbers(random):
-    return (random.uniform(0.1, 3, (ROWS, 3)).astype("float32"),
-            random.uniform(0.1, 3, (ROWS, 3)).astype("float32"))
+    return (random.uniform(0.1, 3, (ROWS, CLASSES)).astype("float32"),
+            random.uniform(0.1, 3, (ROWS, CLASSES)).astype("float32"))
 
 
 def signs(random):
-    return (random.choice([-1, 1], (ROWS, 3)).astype("float32"), normal(random, (ROWS, 3)))
+    return (random.choice([-1, 1], (ROWS, CLASSES)).astype("float32"), normal(random, (ROWS, CLASSES)))
 
 
 def bits(random):
     """Labels 0 and 1 and scores of any sign."""
-    return (random.integers(0, 2, (ROWS, 3)).astype("float32"), normal(random, (ROWS, 3)))
+    return (random.integers(0, 2, (ROWS, CLASSES)).astype("float32"), normal(random, (ROWS, CLASSES)))
 
 
 def binary(random):
     """Labels 0 and 1 and probabilities."""
-    return (random.integers(0, 2, (ROWS, 3)).astype("float32"),
-            random.uniform(0.02, 0.98, (ROWS, 3)).astype("float32"))
+    return (random.integers(0, 2, (ROWS, CLASSES)).astype("float32"),
+            random.uniform(0.02, 0.98, (ROWS, CLASSES)).astype("float32"))
 
 
 def single_binary(random):
@@ -129,9 +130,11 @@ BINARY_CORNERS = (numpy.repeat(numpy.array([[0], [1]], "float32"), 8, axis=1).re
                   numpy.concatenate([_ENDS, _ENDS]).reshape(-1, 1))
 SCORE_CORNERS = (BINARY_CORNERS[0], numpy.tile(
     numpy.array([-1e4, -100, -20, 0, 1e-7, 20, 100, 1e4], "float32"), 2).reshape(-1, 1))
-_PREDICTIONS = numpy.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1e-8, 1, 1e-8], [0.5, 0.5, 0],
-                            [0.2, 0.2, 0.2], [3, 1, 0]], "float32")
-CATEGORICAL_CORNERS = (one_hot(numpy.zeros(7, int), 3), _PREDICTIONS)
-SPARSE_CORNERS = (numpy.zeros(7, "int32"), _PREDICTIONS)
-NUMBER_CORNERS = (numpy.array([[0, 0], [1, -1], [-2, 5], [1e-8, 3], [0, 1]], "float32"),
-                  numpy.array([[0, 1], [1, -1], [0, -5], [0, 3.0001], [-1, 1e4]], "float32"))
+_PREDICTIONS = numpy.array([[1, 0, 0, 0], [0, 1, 0, 0], [1e-8, 1, 1e-8, 0], [0.5, 0.5, 0, 0],
+                            [0.2, 0.2, 0.2, 0], [3, 1, 0, 0]], "float32")
+CATEGORICAL_CORNERS = (one_hot(numpy.zeros(ROWS, int)), _PREDICTIONS)
+SPARSE_CORNERS = (numpy.zeros(ROWS, "int32"), _PREDICTIONS)
+NUMBER_CORNERS = (numpy.array([0, 0, 1, -1, -2, 5, 1e-8, 3, 0, 1, 0, 7, -0.5, 1e-7, 2, 100],
+                              "float32").reshape(-1, 1),
+                  numpy.array([0, 1, 1, -1, 0, -5, 0, 3.0001, -1, 1e4, 1e-3, 8, 0.5, -1e-7, 3.5, 99],
+                              "float32").reshape(-1, 1))

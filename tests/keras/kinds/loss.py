@@ -51,7 +51,10 @@ class Loss(Case):
             if weight is not None:
                 given[f"weights {form}"] = weight
             for reduction in REDUCTIONS:
-                expected[f"{reduction}, weights {form}"] = self.values(y_true, y_pred, weight, reduction=reduction)
+                values = self.values(y_true, y_pred, weight, reduction=reduction)
+                # Keras's unreduced values take on the last axis of 1 that the weights have.
+                expected[f"{reduction}, weights {form}"] = (
+                    numpy.reshape(values, plain.shape) if reduction == "none" else values)
         if plain.ndim > 0:
             mask = random.random(plain.shape) < 0.6
             given |= {"mask": mask, "no mask": numpy.zeros_like(mask)}

@@ -6,18 +6,19 @@ import numpy
 from kinds.case import Case, normal
 from lua_text import Made
 
-SHAPES = [(3, 4), (5,), (2, 3, 2)]
+SHAPES = [(3, 4), (5,)]
 
 
 class Optimizer(Case):
     kind = "optimizer"
     relative, absolute = 2e-5, 1e-6
 
-    def __init__(self, name, arguments=None, steps=4, assign=None, finalize=False, **more):
-        """assign: arguments that are set between the second and the third step. finalize: what fit
+    def __init__(self, name, arguments=None, steps=4, assign=None, finalize=False, shapes=None, **more):
+        """shapes: of the variables. assign: arguments that are set between the second and the third step. finalize: what fit
         does at its end is done after the last step."""
         made = Made("optimizers", name, arguments)
         self.steps, self.assign, self.finalize = steps, assign or {}, finalize
+        self.shapes = shapes or SHAPES
         title = made.lua()[11:] + (f" then {assign}" if assign else "")
         super().__init__(title, made, **more)
 
@@ -26,7 +27,7 @@ class Optimizer(Case):
 
     def prepare(self, random):
         optimizer = self.made.keras()
-        start = [normal(random, shape) for shape in SHAPES]
+        start = [normal(random, shape) for shape in self.shapes]
         variables = [keras.Variable(value, name=f"v{i}") for i, value in enumerate(start, 1)]
         optimizer.build(variables)
         given = {f"v{i}": value for i, value in enumerate(start, 1)}
@@ -35,9 +36,9 @@ class Optimizer(Case):
             if step == 3:
                 for key, value in self.assign.items():
                     setattr(optimizer, key, value)
-            gradients = [normal(random, shape, 2) for shape in SHAPES]
+            gradients = [normal(random, shape, 2) for shape in self.shapes]
             if step == 2:
-                gradients[1][:3] = 0
+                gradients[-1][:3] = 0
             optimizer.apply(gradients, variables)
             for i, gradient in enumerate(gradients, 1):
                 given[f"g{i} of step {step}"] = gradient

@@ -1,0 +1,111 @@
+--- Steps as plans: one per mode and types of a batch, and the tiny plans of the metrics.
+--
+-- Metrics are variables that the step's plan updates; their results are a plan of their own, run
+-- when somebody reads them.
+local autodiff = require "cdl.autodiff"
+local core = require "cdl.core"
+local Model = require "cdl.model"
+local steps = require "cdl.steps"
+local trackers = require "cdl.trackers"
+local tree = require "cdl.tree"
+
+-- The model's count of steps: the step of its random numbers, saved with it.
+local function step_variable(self)
+  if not rawget(self, "_steps") then
+    rawset(self, "_steps", core.variable(core.tensor({ 0 }, "int64"), self.name .. "/step", false))
+  end
+  return self._steps
+end
+
+local function type_keys(specs)
+  local keys = {}
+  for i, spec in ipairs(specs) do keys[i] = autodiff.type_key(spec) end
+  return table.concat(keys, ";")
+end
+
+local function take(leaves, first, count) return table.move(leaves, first, first + count - 1, 1, {}) end
+
+local function pack_labels(self, leaves, spec)
+  if #leaves == 0 then return nil end
+  local graph = rawget(self, "_graph")
+  if #leaves == 1 then return leaves[1] end
+  return tree.pack(graph and graph.out_spec.kind == "dict" and graph.out_spec or spec, leaves)
+end
+
+local function trace_step(self, mode, specs)
+  local nx, ny, nw = specs.x, specs.y, specs.w
+  return core.trace(function(...)
+    local leaves = { ... }
+    local x = self:pack_inputs(take(leaves, 1, nx), specs.x_spec)
+    local y = pack_labels(self, take(leaves, nx + 1, ny), specs.y_spec)
+    local w = nw > 0 and take(leaves, nx + ny + 1, nw) or nil
+    if nw == 1 then w = w[1] end
+    return autodiff.with_steps(step_variable(self), { training = mode == "train", losses = {}, metrics = {},
+      path = "", stream = "model" .. self.number }, function() return steps.run(self, mode, x, y, w) end)
+  end, specs, trackers.twins(self, mode))
+end
+
+--- The plan of one batch. mode is "train", "test" or "predict"; specs is the flat list of types
+-- {dtype =, shape =} of x's leaves, then y's, then sample weights', with their numbers in specs.x,
+-- specs.y and specs.w, and the structures of x and y in x_spec and y_spec. The plan's ports are in
+-- that order; the outputs of "predict" are the flat predictions. Kept by types.
+function Model:_program(mode, specs)
+  trackers.start(self)
+  self:ensure_model(take(specs, 1, specs.x), specs.x_spec)
+  local programs = rawget(self, "_programs")
+  if not programs then
+    programs = autodiff.new_cache(("model '%s'"):format(self.name))
+    rawset(self, "_programs", programs)
+  end
+  local key = ("%s/%d/%d/%s"):format(mode, specs.x, specs.y, type_keys(specs))
+  return programs(key, function()
+    local before = #self._trackers.list
+    local plan = trace_step(self, mode, specs)
+    -- Metrics that this very trace has made had no twins yet: trace again with them in place.
+    if mode == "test" and #self._trackers.list > before then plan = trace_step(self, mode, specs) end
+    return plan
+  end)
+end
+
+local function trackers_plan(self, mode, what, body)
+  trackers.start(self)
+  local plans = self._results_plans
+  local key = what .. mode
+  if not plans[key] then plans[key] = core.trace(body, {}, trackers.twins(self, mode)) end
+  return plans[key]
+end
+
+--- The plan without inputs whose outputs are the metrics' results, and their names: loss, losses of
+-- outputs, metrics. Known after the first program of that mode.
+function Model:_results(mode)
+  trackers.start(self)
+  local names, list = {}, trackers.ordered(self)
+  for i, tracker in ipairs(list) do names[i] = tracker.name end
+  return trackers_plan(self, mode, "results", function()
+    local results = {}
+    for i, tracker in ipairs(list) do results[i] = tracker.metric:result() end
+    return results
+  end), names
+end
+
+--- Sets the metrics of a mode back to their start.
+function Model:_reset_metrics(mode)
+  trackers_plan(self, mode, "reset", function()
+    for _, tracker in ipairs(self._trackers.list) do tracker.metric:reset_state() end
+    return {}
+  end):run()
+end
+
+--- "max", "min" or nil: where a metric's improvement lies (callbacks' mode "auto").
+function Model:_metric_direction(name)
+  local known = rawget(self, "_trackers")
+  local tracker = known and known.by_name[name]
+  return tracker and tracker.metric.direction or nil
+end
+
+Model.get.metrics_names = function(self)
+  if not rawget(self, "_trackers") then return {} end
+  local names = {}
+  for i, tracker in ipairs(trackers.ordered(self)) do names[i] = tracker.name end
+  return names
+end
