@@ -187,7 +187,7 @@ describe("the prompt on a terminal", function()
       [[send \x03]], "expect ^C",
       [[send string.re\t]], "expect p",
       [[send \t]], "expect rep      reverse",
-      [[send \x03]], "expect ^C",
+      [[send \x03]], "expect ^C", "expect > ",
       [[send \x04]],
     }, state)
     assert.equal("", err)

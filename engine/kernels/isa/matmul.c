@@ -25,11 +25,8 @@ enum {
 };
 enum { LIBRARY_COLUMNS = 256, GROUP_WORK = 1 << 17 };
 
-/* LIBRARY: the multiply-adds from which OpenBLAS is faster than these kernels. On one
- * core of a Zen 5, products of 1024^3 to 2048^3: with AVX2 it takes 0.92-1.0 of the time
- * and, where a is transposed and its rows are a multiple of 4 KiB, 0.65. With AVX-512 own
- * kernels are as fast or faster (0.93-1.0 of the library's time in float32, 0.8-0.95 in
- * float64). */
+/* LIBRARY: the multiply-adds from which OpenBLAS is used. With AVX-512 these kernels are as
+ * fast; with AVX2 and below the library is a little faster on very large products. */
 #if defined(__AVX512F__)
 static const double library_from = INFINITY;
 #else
