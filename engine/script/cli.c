@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "base/mem.h"
 #include "base/pool.h"
+#include "io/http.h"
 #include "kernels/blas.h"
 #include "kernels/isa.h"
 #include "script/repl.h"
@@ -167,8 +168,10 @@ static void print_version(void) {
            "  Lua       %s\n"
            "  kernels   %s\n"
            "  OpenBLAS  %s\n"
+           "  libcurl   %s\n"
            "  threads   %d\n",
-           CDL_VERSION, lua, isa_name(isa_get()), blas, pool_threads());
+           CDL_VERSION, lua, isa_name(isa_get()), blas,
+           http_available(NULL) ? "yes" : "none", pool_threads());
 }
 
 /* ---- running Lua ---- */

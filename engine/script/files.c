@@ -1,6 +1,10 @@
 /* Files in Lua: the raw functions behind cdl.io. What can go wrong with a file is
  * returned as nil and a message; cdl/io.lua raises it with the script's line. */
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include "io/atomic.h"
 #include "io/csv.h"
 #include "io/idx.h"
@@ -10,6 +14,7 @@
 
 #define NPZ_META "cdl.npz"
 #define CSV_META "cdl.csv"
+#define FOLDER_META "cdl.folder"
 
 static int fail(lua_State *L, const Err *err) {
     luaL_pushfail(L);
@@ -195,6 +200,72 @@ static int core_path_kind(lua_State *L) {
     return 1;
 }
 
+/* core.bytes_tensor(text) -> uint8 {n}: a text that stands among arrays */
+static int core_bytes_tensor(lua_State *L) {
+    Err err = {0};
+    size_t size;
+    const char *text = luaL_checklstring(L, 1, &size);
+    Tensor tensor = {0};
+    if (!tensor_new(&tensor, DTYPE_UINT8, shape_of(1, (int64_t)size), &err))
+        script_error(L, &err);
+    memcpy(tensor.data, text, size);
+    script_push_tensor(L, tensor);
+    return 1;
+}
+
+/* core.tensor_bytes(contiguous uint8 tensor) -> text */
+static int core_tensor_bytes(lua_State *L) {
+    const Tensor *tensor = script_check_tensor(L, 1);
+    luaL_argcheck(L, tensor->dtype == DTYPE_UINT8 && tensor_is_contiguous(tensor), 1,
+                  "contiguous uint8 tensor expected");
+    lua_pushlstring(L, tensor->data, tensor_bytes(tensor));
+    return 1;
+}
+
+/* core.truncate_file(path, bytes) -> true: drops what is behind the first bytes. */
+static int core_truncate_file(lua_State *L) {
+    const char *path = luaL_checkstring(L, 1);
+    if (truncate(path, (off_t)luaL_checkinteger(L, 2)) == 0) {
+        lua_pushboolean(L, true);
+        return 1;
+    }
+    luaL_pushfail(L);
+    lua_pushfstring(L, "cannot shorten '%s': %s", path, strerror(errno));
+    return 2;
+}
+
+static int folder_close(lua_State *L) {
+    DIR **folder = luaL_checkudata(L, 1, FOLDER_META);
+    if (*folder) closedir(*folder);
+    *folder = NULL;
+    return 0;
+}
+
+/* core.list_folder(path) -> the names in it, in no order, without "." and ".." */
+static int core_list_folder(lua_State *L) {
+    const char *path = luaL_checkstring(L, 1);
+    DIR **folder = lua_newuserdatauv(L, sizeof *folder, 0);
+    *folder = NULL;
+    luaL_setmetatable(L, FOLDER_META);
+    *folder = opendir(path);
+    if (!*folder) {
+        luaL_pushfail(L);
+        lua_pushfstring(L, "cannot read the folder '%s': %s", path, strerror(errno));
+        return 2;
+    }
+    lua_newtable(L);
+    int n = 0;
+    for (struct dirent *entry; (entry = readdir(*folder)) != NULL;) {
+        const char *name = entry->d_name;
+        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) continue;
+        lua_pushstring(L, name);
+        lua_rawseti(L, -2, ++n);
+    }
+    closedir(*folder);
+    *folder = NULL;
+    return 1;
+}
+
 static const luaL_Reg file_functions[] = {
     {"npy_load", core_npy_load},
     {"npy_save", core_npy_save},
@@ -205,6 +276,10 @@ static const luaL_Reg file_functions[] = {
     {"write_text", core_write_text},
     {"make_folder", core_make_folder},
     {"path_kind", core_path_kind},
+    {"bytes_tensor", core_bytes_tensor},
+    {"tensor_bytes", core_tensor_bytes},
+    {"truncate_file", core_truncate_file},
+    {"list_folder", core_list_folder},
     {NULL, NULL},
 };
 
@@ -220,4 +295,5 @@ void script_open_files(lua_State *L) {
     script_register(L, file_functions);
     new_holder(L, NPZ_META, npz_close);
     new_holder(L, CSV_META, csv_close);
+    new_holder(L, FOLDER_META, folder_close);
 }

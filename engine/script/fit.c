@@ -9,9 +9,16 @@
  *       program = function(mode, leaves) ... end,      -- the plan for such a batch
  *       results = function(mode) ... end,              -- the metrics' plan, names
  *       reset = function(mode) ... end, pack = function(outputs) ... end,
+ *       finish = function() ... end,                   -- fit: before on_train_end
+ *       profile = true,                                -- becomes the list of hooks' times
  *     }
- *     part = { leaves = {tensors}, batch =, shuffle = "none" | "rows" | "batch", steps =,
- *              seed =, fit = }
+ *     part = { leaves = {tensors}, batch =, drop_remainder =, steps =,
+ *              shuffle = "none" | "rows" | "batch", seed =, fit =,
+ *              -- or the order of each pass: so many rows of the leaves, numbered from 0
+ *              rows =, order = function(pass) ... return int64_tensor end }
+ *     part = { draw = function() ... return {tensors} or nil end, -- nil ends the pass
+ *              start = function(pass) ... end, copy = boolean, batches =, steps = }
+ *     train's part of a run that goes on within a pass: pass =, drawn = batches of it
  *
  * It returns the outcome and the values (evaluate: metrics; predict: outputs), or nil,
  * a message and whether that is finished text (an error that Lua code raised) or wants
@@ -25,6 +32,7 @@
 #include "base/mem.h"
 #include "data/class_weight.h"
 #include "script/signals.h"
+#include "train/step.h"
 
 /* ---- protected calls ---- */
 
@@ -48,6 +56,14 @@ static void set_current(lua_State *L, Run *run) {
 
 Run *run_self(lua_State *L) { return lua_touserdata(L, 1); }
 
+/* A plan that a batch wants and cannot have: the message names the batch. */
+static void name_batch(lua_State *L, const Run *run, int message) {
+    char place[STEP_PLACE];
+    if (!run->batch || !step_place(&run->fit, run->mode, place)[0]) return;
+    lua_pushfstring(L, "%s (%s)", lua_tostring(L, message), place);
+    lua_replace(L, message);
+}
+
 /* The message handler: makes text of whatever was raised, adds where the loop was and the
  * traceback, and parks both forms. The first error stays. */
 static int park(lua_State *L) {
@@ -58,16 +74,21 @@ static int park(lua_State *L) {
     bool first = lua_rawgeti(L, ANCHORS, ANCHOR_ERROR) == LUA_TNIL;
     lua_settop(L, MESSAGE);
     if (!first) return 1;
+    name_batch(L, run, MESSAGE);
     lua_pushvalue(L, MESSAGE);
     lua_rawseti(L, ANCHORS, ANCHOR_MESSAGE);
     lua_rawgeti(L, ANCHORS, ANCHOR_HOOKS);
     lua_pushvalue(L, MESSAGE);
-    if (run->current >= 0) {
-        lua_pushliteral(L, "\n");
-        run_push_place(L, run, HOOKS);
-        lua_replace(L, HOOKS + 3);
+    lua_pushliteral(L, "\n");
+    lua_pushnil(L);
+    bool in_hook = run->current >= 0;
+    if (in_hook) run_push_place(L, run, HOOKS);
+    if (in_hook || run_push_data_place(L, run)) {
+        lua_copy(L, -1, HOOKS + 3);
         lua_settop(L, HOOKS + 3);
         lua_concat(L, 3);
+    } else {
+        lua_settop(L, HOOKS + 1);
     }
     luaL_traceback(L, L, lua_tostring(L, -1), 1);
     lua_rawseti(L, ANCHORS, ANCHOR_ERROR);
@@ -138,7 +159,9 @@ static Plan *host_plan(Fit *fit, FitMode mode, const Batch *batch, int slot, Err
     run->mode = mode;
     run->batch = batch;
     run->slot = slot;
-    if (!run_protected(run, call_program, true, err)) return NULL;
+    bool made = run_protected(run, call_program, true, err);
+    run->batch = NULL;
+    if (!made) return NULL;
     Plan *plan =
         script_check_plan(run->L, -1); /* call_program has checked it: no raise */
     lua_pop(run->L, 1);
@@ -167,6 +190,16 @@ static bool host_epoch(Fit *fit, Err *err) {
     if (!(fit->hooks & (hook_bit(HOOK_epoch_end) | hook_bit(HOOK_train_end))))
         return true;
     return run_protected(fit->context, keep_epoch, false, err);
+}
+
+static int call_finish(lua_State *L) {
+    lua_getfield(L, 4, "finish");
+    lua_call(L, 0, 0);
+    return 0;
+}
+
+static bool host_finish(Fit *fit, Err *err) {
+    return run_protected(fit->context, call_finish, false, err);
 }
 
 static int take_back_stop(lua_State *L) {
@@ -199,6 +232,7 @@ static const FitHost host = {
     .plan = host_plan,
     .reset = host_reset,
     .epoch = host_epoch,
+    .finish = host_finish,
     .begin = host_begin,
     .interrupted = host_interrupted,
     .interrupt_seen = host_interrupt_seen,
@@ -292,7 +326,10 @@ static void run_close(Run *run) {
     }
     mem_free(run->entry);
     mem_free(run->validation_epochs);
+    mem_free(run->cost);
     run->entry = NULL;
+    run->cost = NULL;
+    run->costs = 0;
     run->validation_epochs = NULL;
 }
 
@@ -314,6 +351,9 @@ static int run_loop(lua_State *L) {
     for (FitMode mode = 0; mode < FIT_MODES; mode++) run_read_part(L, run, mode);
     if (!run->fit.part[kind->mode].source) luaL_error(L, "run_loop: nothing to run on");
     run_read_epochs(L, run);
+    lua_getfield(L, RUN_SPEC, "profile");
+    run->profiled = lua_toboolean(L, -1);
+    lua_pop(L, 1);
 
     Err err = {0};
     run->outer = get_current(L);
@@ -322,6 +362,10 @@ static int run_loop(lua_State *L) {
     bool ok = run_kind(run, kind, &err) && push_values(run, kind, &err);
     if (!kind->step) signals_leave_fit();
     set_current(L, run->outer);
+    if (run->profiled) {
+        run_push_profile(L, run);
+        lua_setfield(L, RUN_SPEC, "profile");
+    }
     run_close(run);
     if (!ok) return push_failure(L, &err);
     lua_pushstring(L, fit_outcome_name(run->fit.outcome));
@@ -335,6 +379,18 @@ static int run_gc(lua_State *L) {
 }
 
 /* ---- small services for the Lua side ---- */
+
+/* core.run_position(): epoch, batch, pass over the training data and batches that it has
+ * given, of the innermost run; nothing outside of runs. */
+static int run_position(lua_State *L) {
+    const Run *run = get_current(L);
+    if (!run) return 0;
+    lua_pushinteger(L, run->fit.epoch);
+    lua_pushinteger(L, run->fit.batch);
+    lua_pushinteger(L, run->fit.pass);
+    lua_pushinteger(L, run->fit.part[FIT_TRAIN].drawn);
+    return 4;
+}
 
 /* core.class_weights(y, labels, weights) -> float32 tensor {n} */
 static int class_weights(lua_State *L) {
@@ -378,6 +434,7 @@ static int hook_names(lua_State *L) {
 
 static const luaL_Reg fit_functions[] = {
     {"run_loop", run_loop},
+    {"run_position", run_position},
     {"class_weights", class_weights},
     {"terminal_width", terminal_width},
     {"hook_names", hook_names},

@@ -26,7 +26,7 @@ enum {
 };
 
 /* One callback's function for one hook. The hooks table holds the function at 2 slot +
- * 1 and the callback at 2 slot + 2. */
+ * 1 and the callback at 2 slot + 2, and at -n the words for callback n in messages. */
 typedef struct HookEntry {
     int slot, callback; /* callback: its place in the list, from 1 */
     bool takes_logs;
@@ -38,22 +38,41 @@ typedef struct HookList {
     bool throttled;
 } HookList;
 
+/* A mode's part of the run: what the sources in it know of their surroundings. */
+typedef struct RunPart {
+    struct Run *run;
+    FitMode mode;
+} RunPart;
+
+/* What a callback's hook has cost so far. */
+typedef struct HookCost {
+    double seconds;
+    int64_t calls;
+} HookCost;
+
 typedef struct Run {
     Fit fit;
     lua_State *L;
     struct Run *outer; /* the run in whose hook this one goes on */
     int64_t *validation_epochs;
     Plan *results[FIT_MODES]; /* NULL until first read */
+    RunPart part[FIT_MODES];
     HookEntry *entry;
     HookList list[HOOK_COUNT];
+    bool profiled; /* hooks are timed: `costs` callbacks, HOOK_COUNT entries for each */
+    int costs;
+    HookCost *cost;
     /* What is being called: for the protected functions and for the traceback. */
     Hook hook;
     int64_t number;
     const char *text;
     int current; /* entry that is running, -1: none */
     FitMode mode;
-    const Batch *batch;
+    const Batch *batch; /* that wants a plan; else NULL */
     int slot;
+    FitMode asked;          /* whose data are asked for */
+    struct Stream *drawing; /* a stream that asks; else NULL */
+    int64_t pass, n_rows, *rows;
 } Run;
 
 /* Calls f(run, anchors, hooks, spec) protected; with `result` its one result is left
@@ -67,12 +86,24 @@ Run *run_self(lua_State *L);
 /* ---- fit_hooks.c: the FitHost's hook and lookup ---- */
 bool run_hook(Fit *fit, Hook hook, int64_t number, const char *text, Err *err);
 bool run_lookup(Fit *fit, Err *err);
-/* Pushes "in callback 2 (EarlyStopping), on_epoch_end(3)"; a hook is running. */
+/* Pushes "in callback 2 (EarlyStopping), on_epoch_end(3)"; a hook is running. Raises
+ * nothing but for lack of memory. */
 void run_push_place(lua_State *L, const Run *run, int hooks);
 
-/* ---- fit_spec.c: in the frame of core.run_loop ---- */
+/* ---- fit_profile.c ---- */
+void run_profile_grow(lua_State *L, Run *run, int callbacks); /* room for so many */
+double run_profile_begin(const Run *run);
+void run_profile_end(Run *run, int callback, double begin); /* of run->hook */
+/* A list of {place = callback, hook = name, seconds =, calls =}. */
+void run_push_profile(lua_State *L, const Run *run);
+
+/* ---- fit_source.c: in the frame of core.run_loop ---- */
 /* Opens the source of the mode, if the spec has a part for it. */
 void run_read_part(lua_State *L, Run *run, FitMode mode);
+/* Pushes "in the training data, epoch 1, batch 3" when a stream asks Lua code for it. */
+bool run_push_data_place(lua_State *L, const Run *run);
+
+/* ---- fit_spec.c: in the frame of core.run_loop ---- */
 void run_read_epochs(lua_State *L, Run *run);
 
 /* ---- fit_logs.c: in protected functions ---- */

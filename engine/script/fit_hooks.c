@@ -4,7 +4,8 @@
  * metatables, so that an event itself needs no lookup: it walks a flat list of
  * entries. A callback may ask to hear of batches at most every so many seconds, with a
  * field batch_interval; the clock is read here, and Lua is not entered before the time
- * has come. */
+ * has come. A callback is called in its place in the list; in the hooks that its field
+ * runs_last names ({on_epoch_end = true}) it comes after all others. */
 #include "script/fit.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -70,17 +71,52 @@ static double last_time(const Run *run, Hook hook, int callback) {
     return 0;
 }
 
+/* Whether the callback wants to come after the others in the hook. */
+static bool runs_last(lua_State *L, int callback, Hook hook) {
+    bool last = false;
+    if (lua_getfield(L, callback, "runs_last") == LUA_TTABLE) {
+        lua_getfield(L, -1, hook_table[hook].name);
+        last = lua_toboolean(L, -1);
+    }
+    lua_settop(L, callback);
+    return last;
+}
+
+/* The words for callback number n in messages: its name, or its number, and its class.
+ * They are made here, since asking a callback for a field may run its own code. */
+static void keep_words(lua_State *L, int callback, int n, int table) {
+    bool named = lua_getfield(L, callback, "name") == LUA_TSTRING;
+    const char *class = NULL;
+    if (luaL_getmetafield(L, callback, "__name") == LUA_TSTRING)
+        class = lua_tostring(L, -1);
+    if (named)
+        lua_pushfstring(L, "in callback '%s'", lua_tostring(L, callback + 1));
+    else
+        lua_pushfstring(L, "in callback %d", n);
+    if (class) lua_pushfstring(L, "%s (%s)", lua_tostring(L, -1), class);
+    lua_rawseti(L, table, -n);
+    lua_settop(L, callback);
+}
+
 /* Fills entries and lists from the callbacks at index `all`; the hooks table is at
  * `table`. */
 static int find_all(lua_State *L, const Run *run, int all, int table, HookEntry *entry,
                     HookList lists[]) {
     int n = 0, count = (int)lua_rawlen(L, all);
+    for (int i = 1; i <= count; i++) {
+        lua_rawgeti(L, all, i);
+        keep_words(L, lua_gettop(L), i, table);
+        lua_pop(L, 1);
+    }
     for (Hook hook = 0; hook < HOOK_COUNT; hook++) {
         lists[hook] = (HookList){.first = n};
-        for (int i = 1; i <= count; i++) {
+        for (int k = 0; k < 2 * count; k++) {
+            int i = k % count + 1;
+            bool last_round = k >= count;
             lua_rawgeti(L, all, i);
             int callback = lua_gettop(L);
-            if (find_function(L, callback, hook, i)) {
+            if (runs_last(L, callback, hook) == last_round &&
+                find_function(L, callback, hook, i)) {
                 double interval = read_interval(L, callback, hook);
                 entry[n] = (HookEntry){n, i, takes_logs(L, hook), interval,
                                        last_time(run, hook, i)};
@@ -102,6 +138,7 @@ static int lookup(lua_State *L) {
     lua_getfield(L, ARG_SPEC, "callbacks");
     int all = lua_gettop(L);
     size_t room = lua_rawlen(L, all) * HOOK_COUNT;
+    run_profile_grow(L, run, (int)lua_rawlen(L, all));
     lua_createtable(L, (int)room, 0);
     /* Scratch that the collector takes back when a metatable's function raises. */
     HookEntry *scratch = lua_newuserdatauv(L, (room + 1) * sizeof *scratch, 0);
@@ -134,19 +171,12 @@ bool run_lookup(Fit *fit, Err *err) {
 void run_push_place(lua_State *L, const Run *run, int hooks) {
     const HookEntry *entry = &run->entry[run->current];
     const HookDef *def = &hook_table[run->hook];
-    const char *name = NULL;
-    lua_rawgeti(L, hooks, 2 * entry->slot + 2);
-    if (luaL_getmetafield(L, -1, "__name") == LUA_TSTRING) name = lua_tostring(L, -1);
-    lua_pushfstring(L, "in callback %d", entry->callback);
-    if (name)
-        lua_pushfstring(L, " (%s)", name);
-    else
-        lua_pushliteral(L, "");
+    lua_rawgeti(L, hooks, -entry->callback);
     if (def->arguments == HOOK_NUMBER)
         lua_pushfstring(L, ", %s(%I)", def->name, (LUAI_UACINT)run->number);
     else
         lua_pushfstring(L, ", %s", def->name);
-    lua_concat(L, 3);
+    lua_concat(L, 2);
 }
 
 /* What on_exception and on_exit are told. A Lua error is parked in full length. */
@@ -197,6 +227,15 @@ static bool is_due(const HookEntry *entry, double now) {
     return entry->interval <= 0 || now - entry->last >= entry->interval;
 }
 
+/* Calls the function below its n arguments. While it runs, errors are its. */
+static void call_entry(lua_State *L, Run *run, int entry, int n) {
+    double begin = run_profile_begin(run);
+    run->current = entry;
+    lua_call(L, n, 0);
+    run->current = -1;
+    run_profile_end(run, run->entry[entry].callback, begin);
+}
+
 static int dispatch(lua_State *L) {
     Run *run = run_self(L);
     const HookList list = run->list[run->hook];
@@ -205,14 +244,14 @@ static int dispatch(lua_State *L) {
     for (int i = list.first; i < list.first + list.n; i++) {
         if (!is_due(&run->entry[i], now)) continue;
         if (run->entry[i].takes_logs && !logs) {
+            double begin = run_profile_begin(run);
             run_push_logs(L, run, hook_table[run->hook].logs);
+            run_profile_end(run, 0, begin);
             logs = lua_gettop(L);
         }
         int n = push_call(L, run, &run->entry[i], logs);
         run->entry[i].last = now;
-        run->current = i;
-        lua_call(L, n, 0);
-        run->current = -1;
+        call_entry(L, run, i, n);
     }
     read_stop(L, run);
     return 0;
@@ -222,8 +261,7 @@ static int dispatch(lua_State *L) {
 static int dispatch_one(lua_State *L) {
     Run *run = run_self(L);
     int n = push_call(L, run, &run->entry[run->slot], 0);
-    run->current = run->slot;
-    lua_call(L, n, 0);
+    call_entry(L, run, run->slot, n);
     return 0;
 }
 

@@ -1,7 +1,6 @@
 /* Reading the spec that core.run_loop is given (fit.c says what it holds). It is made by
  * cdl/fit.lua, which has checked what the user gave; what is wrong here raises. */
 #include "base/mem.h"
-#include "data/tensor_source.h"
 #include "script/fit.h"
 
 static int64_t read_integer(lua_State *L, int table, const char *field,
@@ -10,41 +9,6 @@ static int64_t read_integer(lua_State *L, int table, const char *field,
     if (lua_getfield(L, table, field) != LUA_TNIL) value = luaL_checkinteger(L, -1);
     lua_pop(L, 1);
     return value;
-}
-
-static Shuffle read_shuffle(lua_State *L, int table) {
-    static const char *const names[] = {"none", "rows", "batch", NULL};
-    lua_getfield(L, table, "shuffle");
-    Shuffle shuffle = (Shuffle)luaL_checkoption(L, -1, "none", names);
-    lua_pop(L, 1);
-    return shuffle;
-}
-
-void run_read_part(lua_State *L, Run *run, FitMode mode) {
-    if (lua_getfield(L, RUN_SPEC, run_mode_name(mode)) == LUA_TNIL) {
-        lua_pop(L, 1);
-        return;
-    }
-    int part = lua_gettop(L);
-    lua_getfield(L, part, "leaves");
-    int n = (int)lua_rawlen(L, -1);
-    Tensor *leaf = lua_newuserdatauv(L, (size_t)(n + 1) * sizeof *leaf, 0);
-    for (int i = 0; i < n; i++) {
-        lua_rawgeti(L, part + 1, i + 1);
-        leaf[i] = *script_check_tensor(L, -1);
-        lua_pop(L, 1);
-    }
-    TensorSourceOptions options = {
-        .batch = read_integer(L, part, "batch", 32),
-        .shuffle = read_shuffle(L, part),
-        .seed = (uint64_t)read_integer(L, part, "seed", 0),
-        .fit = read_integer(L, part, "fit", 0),
-    };
-    Err err = {0};
-    run->fit.part[mode].source = tensor_source_new(n, leaf, options, &err);
-    if (!run->fit.part[mode].source) script_error(L, &err);
-    run->fit.part[mode].steps = read_integer(L, part, "steps", 0);
-    lua_settop(L, part - 1);
 }
 
 void run_read_epochs(lua_State *L, Run *run) {

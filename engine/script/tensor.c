@@ -30,7 +30,9 @@ void script_push_tensor(lua_State *L, Tensor tensor) {
     value->kind = VALUE_EAGER;
     value->tensor = tensor;
     value->trace = vm->trace ? vm->trace->number : 0;
-    pay_collector(L, tensor.buffer ? tensor.buffer->bytes : 0);
+    /* A view keeps no more memory alive than what it looks at was paid for. */
+    bool is_new = tensor.buffer && tensor.buffer->references == 1;
+    pay_collector(L, is_new ? tensor.buffer->bytes : 0);
 }
 
 void value_push_node(lua_State *L, NodeId node) {

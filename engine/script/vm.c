@@ -229,6 +229,8 @@ static int open_core(lua_State *L) {
     script_open_plans(L);
     script_open_files(L);
     script_open_fit(L);
+    script_open_http(L);
+    script_open_identity(L);
     return 1;
 }
 

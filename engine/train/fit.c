@@ -206,7 +206,10 @@ static bool run_epoch(Fit *fit, Err *err) {
 static bool train(Fit *fit, Err *err) {
     if (!fit->host->begin(fit, FIT_TRAIN, err) || !fit->host->lookup(fit, err))
         return false;
-    if (!call_hook(fit, HOOK_train_begin, 0, err)) return false;
+    if (!call_hook(fit, HOOK_train_begin, 0, err) || !resume_data(fit, err)) return false;
+    /* A run that is continued after the epoch at which it was told to stop. */
+    bool over = fit->first_epoch > fit->last_epoch && fit->stop[FIT_TRAIN];
+    if (over && !interrupted(fit)) fit->outcome = FIT_STOPPED;
     for (fit->epoch = fit->first_epoch; fit->epoch <= fit->last_epoch; fit->epoch++) {
         if (interrupted(fit)) break;
         if (!run_epoch(fit, err)) return false;
@@ -216,6 +219,7 @@ static bool train(Fit *fit, Err *err) {
         }
     }
     if (interrupted(fit)) fit->host->interrupt_seen(fit);
+    if (fit->last_epoch > 0 && !fit->host->finish(fit, err)) return false;
     FitOutcome outcome = fit->outcome;
     bool ok = call_hook(fit, HOOK_train_end, 0, err);
     if (outcome != FIT_INTERRUPTED && interrupted(fit)) fit->host->interrupt_seen(fit);
@@ -249,16 +253,23 @@ bool fit_train(Fit *fit, Err *err) {
     return ok || err_set_at(err, failure.where, "%s", failure.text);
 }
 
-/* evaluate and predict have no result to give when they are cut short by a signal. */
-static bool finish(Fit *fit, bool ok, Err *err) {
-    if (ok && interrupted(fit)) return err_set(err, "interrupted");
-    if (!ok) fit->outcome = FIT_FAILED;
-    return ok;
+/* evaluate and predict have no result to give when they are cut short by a signal. Who
+ * changed something for their duration hears of it by the exception hook. */
+static bool finish(Fit *fit, bool ok, Err *failure, Err *err) {
+    if (ok && !interrupted(fit)) return true;
+    if (ok)
+        err_set(failure, "interrupted");
+    else
+        fit->outcome = FIT_FAILED;
+    tell_exception(fit, failure);
+    return err_set_at(err, failure->where, "%s", failure->text);
 }
 
 bool fit_test(Fit *fit, Err *err) {
     fit->outcome = FIT_COMPLETED;
-    return finish(fit, fit->host->lookup(fit, err) && evaluate(fit, err), err);
+    Err failure = {0};
+    bool ok = fit->host->lookup(fit, &failure) && evaluate(fit, &failure);
+    return finish(fit, ok, &failure, err);
 }
 
 static bool predict(Fit *fit, Err *err) {
@@ -274,7 +285,9 @@ static bool predict(Fit *fit, Err *err) {
 
 bool fit_predict(Fit *fit, Err *err) {
     fit->outcome = FIT_COMPLETED;
-    return finish(fit, predict(fit, err), err);
+    Err failure = {0};
+    bool ok = predict(fit, &failure);
+    return finish(fit, ok, &failure, err);
 }
 
 bool fit_step(Fit *fit, FitMode mode, Err *err) {

@@ -40,6 +40,7 @@ typedef struct FitPlan {
 typedef struct FitPart {
     Source *source;
     int64_t steps; /* batches in an epoch or evaluation; 0: a whole pass */
+    int64_t drawn; /* batches that the pass has given */
     bool goes_on;  /* the epoch or evaluation began inside a pass */
     FitPlan plan[FIT_PLANS];
     int plans, last; /* how many, and the one used last */
@@ -59,6 +60,7 @@ typedef struct FitHost {
     Plan *(*plan)(Fit *fit, FitMode mode, const Batch *batch, int slot, Err *err);
     bool (*reset)(Fit *fit, FitMode mode, Err *err); /* zeroes the mode's metrics */
     bool (*epoch)(Fit *fit, Err *err); /* an epoch is over: keep its metrics */
+    bool (*finish)(Fit *fit, Err *err); /* the last epoch is over, train_end comes */
     bool (*begin)(Fit *fit, FitMode mode, Err *err); /* takes back an old wish to stop */
     bool (*interrupted)(void);                       /* a signal waits; cheap */
     void (*interrupt_seen)(Fit *fit); /* training ends because of it, in good order */
@@ -80,7 +82,8 @@ struct Fit {
     bool validated; /* in this epoch */
     int64_t epoch, batch; /* batch: the one that is drawn or runs, or was the last */
     int64_t batch_rows; /* of the batch that ran last */
-    int64_t pass;       /* over the training data */
+    int64_t pass;       /* over the training data; set, with the part's `drawn`, by a run
+                           that is continued within a pass */
     FitOutcome outcome;
     Collect collect; /* what predict gives */
     bool warned;     /* that the data ran out */

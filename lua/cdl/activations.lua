@@ -47,7 +47,7 @@ define("relu", {
     return max_value and ops.clip(y, -math.huge, max_value) or y
   end)
 
-define("relu6", {}, "min(max(x, 0), 6).", function(x) return ops.clip(x, 0, 6) end)
+define("relu6", {}, "min(max(x, 0), 6).", function(x) return ops.minimum(ops.relu(x), 6) end)
 
 define("leaky_relu", { slope_row(0.2) }, "x where positive, negative_slope x elsewhere.",
   function(x, slope) return ops.where(ops.gt(x, 0), x, x * slope) end)

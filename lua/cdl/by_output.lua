@@ -1,6 +1,7 @@
 --- What compile is given for one or several outputs: a single entry, a list, or a dict by output.
 local class = require "cdl.class"
 local core = require "cdl.core"
+local signature = require "cdl.signature"
 local words = require "cdl.words"
 
 local M = {}
@@ -9,8 +10,8 @@ local function is_identifier(x)
   return type(x) == "string" or type(x) == "function" or class.is_class(x) or class.of(x) ~= nil
 end
 
---- A list or dict by output as a list in the order of the outputs; `one` makes it from a single
--- entry that is for every output.
+--- A list or dict by output as a list in the order of the outputs; a single entry is for every
+-- output. cdl.null and false stand for nothing.
 function M.entries(x, names, what)
   local result = {}
   if x == nil then return result end
@@ -27,7 +28,9 @@ function M.entries(x, names, what)
     if #x > #names then
       core.raise(("compile: %s has %d entries, the model has %d outputs"):format(what, #x, #names))
     end
-    for i = 1, #names do result[i] = x[i] or nil end
+    for i = 1, #names do
+      if x[i] ~= signature.null then result[i] = x[i] or nil end
+    end
     return result
   end
   local place = {}
@@ -37,7 +40,7 @@ function M.entries(x, names, what)
       core.raise(("compile: %s names the output '%s', which there is not%s; outputs: %s"):format(what,
         tostring(key), words.suggestion(key, names), table.concat(names, ", ")))
     end
-    result[place[key]] = entry
+    if entry ~= signature.null then result[place[key]] = entry end
   end
   return result
 end

@@ -73,7 +73,7 @@ function CallbackList:init(where, callbacks)
   if callbacks ~= nil then append(self, callbacks, where .. ": callbacks") end
 end
 
---- True when one of the callbacks is of that class.
+--- The first callback of that class, or nil.
 function CallbackList:has(wanted)
   for _, callback in ipairs(self) do
     if class.is(callback, wanted) then return callback end
@@ -91,6 +91,51 @@ end
 function CallbackList:start(model, params, validation_data)
   self.model, self.params, self.validation_data = model, params, validation_data
   for _, callback in ipairs(self) do introduce(self, callback) end
+end
+
+--- The key of each callback, in order: its name, or its class (`callback` without one) and its
+-- number among those of that class. States are saved under it.
+function CallbackList:keys()
+  local keys, count, seen = {}, {}, {}
+  for i, callback in ipairs(self) do
+    local key = callback.name
+    if type(key) ~= "string" then
+      local base = class.name_of(callback) or "callback"
+      count[base] = (count[base] or 0) + 1
+      key = ("%s_%d"):format(base, count[base])
+    end
+    if seen[key] then
+      core.raise(("callbacks %d and %d are both named '%s'; what is saved of them needs names that differ"):format(
+        seen[key], i, key))
+    end
+    keys[i], seen[key] = key, i
+  end
+  return keys
+end
+
+--- The one callback that keeps the run in a folder (BackupAndRestore); nil: none.
+function CallbackList:keeper()
+  local found
+  for _, callback in ipairs(self) do
+    if class.name_of(callback) and callback.state_for then
+      if found then
+        core.raise(("two callbacks keep the run, in '%s' and in '%s'; one is enough"):format(found.backup_dir,
+          callback.backup_dir))
+      end
+      found = callback
+    end
+  end
+  return found
+end
+
+--- True when this run goes on with one that was cut short, and the callback gets its state of then
+-- after on_train_begin: what it has in files should stay.
+function CallbackList:will_restore(callback)
+  local keeper = self:keeper()
+  for i, key in ipairs(keeper and self:keys() or {}) do
+    if self[i] == callback then return keeper:state_for(key) ~= nil end
+  end
+  return false
 end
 
 --- Adds a callback (or a list of them). In a run its hooks are called from the next epoch on.

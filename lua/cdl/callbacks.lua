@@ -3,6 +3,7 @@
 -- One more callback is one file in callbacks/ and one row here. A file is loaded when its class
 -- is first used.
 local rows = {
+  BackupAndRestore = "cdl.callbacks.backup_and_restore",
   Callback = "cdl.callbacks.callback",
   CSVLogger = "cdl.callbacks.csv_logger",
   EarlyStopping = "cdl.callbacks.early_stopping",
@@ -12,7 +13,10 @@ local rows = {
   ModelCheckpoint = "cdl.callbacks.model_checkpoint",
   ProgbarLogger = "cdl.callbacks.progbar_logger",
   ReduceLROnPlateau = "cdl.callbacks.reduce_lr_on_plateau",
+  RemoteMonitor = "cdl.callbacks.remote_monitor",
+  SwapEMAWeights = "cdl.callbacks.swap_ema_weights",
   TerminateOnNaN = "cdl.callbacks.terminate_on_nan",
+  TimeLimit = "cdl.callbacks.time_limit",
 }
 
 return setmetatable({}, {

@@ -6,6 +6,9 @@
 -- and the names of its inputs and outputs. Modes are "train", "test" and "predict".
 local core = require "cdl.core"
 local fit_data = require "cdl.fit_data"
+local fit_stream = require "cdl.fit_stream"
+local callback_profile = require "cdl.callback_profile"
+local optimizers_of = require "cdl.optimizers.of_model"
 local signature = require "cdl.signature"
 local tree = require "cdl.tree"
 local CallbackList = require "cdl.callback_list"
@@ -27,7 +30,7 @@ local common = {
 
 local fit_signature = signature.new("fit", {
   { "model", "any", required = true },
-  { "x", "data", doc = "inputs: a tensor, a list, or a dict by input name" },
+  { "x", "data", doc = "inputs: a tensor, a list, or a dict by input name; or a generator, or a Dataset" },
   { "y", "data", doc = "targets: the same by output" },
   common.batch_size,
   { "epochs", "integer", 1, min = 0, doc = "number of the last epoch" },
@@ -35,8 +38,8 @@ local fit_signature = signature.new("fit", {
   common.callbacks,
   { "validation_split", "number", 0, min = 0, below = 1,
     doc = "this part of the samples, the last ones, is kept for validation" },
-  { "validation_data", "any", doc = "{x, y} or {x, y, sample_weight}" },
-  { "shuffle", "any", true, doc = "true: a new order each epoch; 'batch': within batches; false" },
+  { "validation_data", "any", doc = "{x, y} or {x, y, sample_weight}; or a generator, or a Dataset" },
+  { "shuffle", "any", doc = "true, or left out: a new order each epoch; 'batch': within batches; false" },
   { "class_weight", "any", doc = "weights by class label: {[0] = 1.0, [1] = 3.0}" },
   common.sample_weight,
   { "initial_epoch", "integer", 1, min = 1, doc = "number of the first epoch" },
@@ -44,11 +47,13 @@ local fit_signature = signature.new("fit", {
   { "validation_steps", "integer", min = 1, doc = "batches of a validation" },
   { "validation_batch_size", "integer", min = 1, doc = "batch_size when left out" },
   { "validation_freq", "any", 1, doc = "validate in every n-th epoch, or in a list of epochs" },
+  { "resume", "string", doc = "folder: keeps the run there, and goes on with one that was cut short" },
+  { "profile_callbacks", "boolean", false, doc = "print what each callback's hooks cost, at the end" },
 }, { method = true, doc = "trains the model and returns its History" })
 
 local evaluate_signature = signature.new("evaluate", {
   { "model", "any", required = true },
-  { "x", "data", doc = "inputs" },
+  { "x", "data", doc = "inputs; or a generator, or a Dataset" },
   { "y", "data", doc = "targets" },
   common.batch_size, common.verbose, common.sample_weight,
   { "steps", "integer", min = 1, doc = "number of batches; all when left out" },
@@ -58,7 +63,7 @@ local evaluate_signature = signature.new("evaluate", {
 
 local predict_signature = signature.new("predict", {
   { "model", "any", required = true },
-  { "x", "data", doc = "inputs" },
+  { "x", "data", doc = "inputs; or a generator, or a Dataset, whose targets are passed over" },
   common.batch_size, common.verbose,
   { "steps", "integer", min = 1, doc = "number of batches; all when left out" },
   common.callbacks,
@@ -73,7 +78,7 @@ local function read_verbose(where, verbose)
 end
 
 local function read_shuffle(shuffle)
-  if shuffle == true then return "rows" elseif shuffle == false then return "none" end
+  if shuffle == true or shuffle == nil then return "rows" elseif shuffle == false then return "none" end
   if shuffle == "batch" then return "batch" end
   core.raise(("fit: shuffle must be true, false or 'batch', got %s"):format(
     signature.describe(shuffle)))
@@ -95,10 +100,19 @@ local function read_validation_freq(freq)
 end
 
 -- The number of samples in a batch. Given the number of steps alone, they share the data.
-local function batch_rows(batch_size, steps, rows)
+local function batch_rows(data, batch_size, steps)
+  local rows = data.rows
+  if data.stream then return rows end
+  if data.placed then return math.min(data.placed.batch, data.placed.rows) end
   if batch_size then return math.min(batch_size, rows) end
   if steps then return math.max(1, (rows + steps - 1) // steps) end
   return math.min(DEFAULT_BATCH, rows)
+end
+
+-- The number of batches in a pass; nil when only the pass will tell.
+local function batches_in(data, batch)
+  if data.stream then return data.count end
+  return data.placed and data.placed.count or (data.rows + batch - 1) // batch
 end
 
 local function add_progress(list, verbose)
@@ -145,14 +159,20 @@ local function execute(run)
 end
 
 local function part(data, batch, steps)
-  return { leaves = data.leaves, batch = batch, steps = steps }
+  if data.stream then return data:part(steps) end
+  local placed = data.placed or {}
+  return { leaves = data.leaves, batch = batch, steps = steps, drop_remainder = placed.drop_remainder,
+    rows = placed.rows, order = placed.order }
 end
 
 local function read_validation(args, model, training)
-  if args.validation_data ~= nil then
-    local data = fit_data.read_validation("fit: validation_data", model, args.validation_data,
-      training)
-    return training, data
+  local given = args.validation_data
+  if fit_stream.is_source(given) then
+    return training, fit_stream.read("fit: validation_data", model,
+      { x = given, batch_size = args.validation_batch_size },
+      { key = function() return "validation" end })
+  elseif given ~= nil then
+    return training, fit_data.read_validation("fit: validation_data", model, given, training)
   elseif args.validation_split > 0 then
     return fit_data.split("fit", training, args.validation_split)
   end
@@ -170,8 +190,21 @@ end
 local function plan_validation(run, args, data, batch_size)
   run.validation_every, run.validation_epochs = read_validation_freq(args.validation_freq)
   if not data then return end
-  local batch = batch_rows(args.validation_batch_size or batch_size, args.validation_steps, data.rows)
+  local batch = batch_rows(data, args.validation_batch_size or batch_size, args.validation_steps)
   run.test = part(data, batch, args.validation_steps)
+end
+
+-- With `resume` the run is kept in that folder, also when it has ended.
+local function keep_run(list, folder)
+  if folder == "" then core.raise "fit: resume must be the name of a folder, got \"\"" end
+  local keeper = list:keeper()
+  if not keeper then
+    keeper = require "cdl.callbacks.backup_and_restore" (folder)
+    list:add(keeper)
+  elseif keeper.backup_dir ~= folder then
+    core.raise(("fit: resume names the folder '%s', BackupAndRestore '%s'; give one"):format(folder,
+      keeper.backup_dir))
+  end
 end
 
 local function fit_callbacks(args, verbose)
@@ -182,8 +215,48 @@ local function fit_callbacks(args, verbose)
     list:add(history)
   end
   add_progress(list, verbose)
+  if args.resume then keep_run(list, args.resume) end
   return list, history
 end
+
+-- What a run is made of besides its state: a run that goes on compares it.
+local function identify(run, args, data_of)
+  local tensors = {}
+  for _, data in ipairs { data_of.train, data_of.test } do
+    if data.stream then tensors = nil break end
+    table.move(data.leaves, 1, #data.leaves, #tensors + 1, tensors)
+  end
+  return require "cdl.snapshot".identity(tensors, {
+    batch_size = run.train.batch, steps_per_epoch = args.steps_per_epoch, shuffle = run.train.shuffle,
+    validation_batch_size = run.test and run.test.batch, validation_steps = args.validation_steps,
+  })
+end
+
+-- Looks for a run to go on with; the arguments and the run become those of its place.
+local function open_keeper(keeper, list, args, run)
+  keeper.keeps_finished = args.resume ~= nil
+  local place = keeper:open(args.model, list, args.epochs)
+  if place then
+    args.initial_epoch = place.epoch
+    run.train = { pass = args.steps_per_epoch and place.pass or nil, drawn = place.drawn }
+  end
+  keeper.first_epoch = args.initial_epoch
+end
+
+-- The data to train on. Passes of a dataset are named by the fit's number and theirs.
+local function read_training(run, args)
+  local model = args.model
+  local number = (model._fits or 0) + 1
+  local data = fit_stream.read("fit", model, args, {
+    first_pass = args.steps_per_epoch and math.max(1, run.train and run.train.pass or 1) or args.initial_epoch,
+    class_weight = args.class_weight,
+    key = function(pass) return ("fit/%d/%d"):format(run.train and run.train.fit or number, pass) end,
+  })
+  if data.stream then data:peek() end
+  return data
+end
+
+local function is_of_tensors(data) return data and not data.stream and not data.placed end
 
 --- model:fit(x [, y [, options]]): trains the model; returns its History.
 function M.fit(...)
@@ -195,37 +268,57 @@ function M.fit(...)
     core.warn(("fit: `trainable` has changed in model '%s' since it was compiled; call compile again for "
       .. "that to take effect"):format(model.name))
   end
-  local all = fit_data.read("fit", model, args.x, args.y, args.sample_weight)
   local verbose, shuffle = read_verbose("fit", args.verbose), read_shuffle(args.shuffle)
+  local run = new_run(model, "fit", data_of)
+  local list, history = fit_callbacks(args, verbose)
+  local keeper = list:keeper()
+  if keeper then open_keeper(keeper, list, args, run) end
+  local all = read_training(run, args)
   local training, validation = read_validation(args, model, all)
-  if args.class_weight ~= nil then
-    training = fit_data.weigh_classes("fit", training, args.class_weight)
-  end
   data_of.train, data_of.test = training, validation
 
-  local run = new_run(model, "fit", data_of)
-  local batch = batch_rows(args.batch_size, args.steps_per_epoch, training.rows)
+  local batch = batch_rows(training, args.batch_size, args.steps_per_epoch)
   run.first_epoch, run.last_epoch = args.initial_epoch, args.epochs
+  local place = run.train
   run.train = part(training, batch, args.steps_per_epoch)
-  run.train.shuffle, run.train.seed = shuffle, fit_data.seed()
+  if place then run.train.pass, run.train.drawn = place.pass, place.drawn end
+  run.train.shuffle, run.train.seed = is_of_tensors(training) and shuffle or nil, fit_data.seed()
   plan_validation(run, args, validation, args.batch_size)
-  local list, history = fit_callbacks(args, verbose)
-  run.callbacks = list
+  run.callbacks, run.profile = list, args.profile_callbacks
+  run.finish = function()
+    for _, entry in ipairs(optimizers_of(model)) do entry.optimizer:finalize() end
+  end
   build(run, "train", training, batch)
 
   list:start(model, {
     epochs = args.epochs, verbose = verbose,
-    steps = args.steps_per_epoch or (training.rows + batch - 1) // batch,
-  }, validation and fit_data.structure(validation))
+    steps = args.steps_per_epoch or batches_in(training, batch),
+  }, is_of_tensors(validation) and fit_data.structure(validation) or nil)
+  training.params = list.params
   model._fits = (model._fits or 0) + 1
   run.train.fit = model._fits
   model._fitting, model.callbacks = true, list
   local _ <close> = setmetatable({}, { __close = function()
     model._fitting, model.callbacks = nil, nil
   end })
+  if keeper and keeper:start(identify(run, args, data_of)) then
+    history.stop_reason = "completed"
+    return history
+  end
   execute(run)
-  if model.optimizer then model.optimizer:finalize() end -- averaged weights take their place
+  if args.profile_callbacks then
+    history.profile = callback_profile.name(run.profile, list)
+    callback_profile.print(history.profile)
+  end
   return history
+end
+
+-- The data of evaluate or predict.
+local function read_evaluation(where, args, only_x)
+  local data = fit_stream.read(where, args.model, args, { first_pass = 1, only_x = only_x,
+    key = function() return where end })
+  if data.stream then data:peek() end
+  return data
 end
 
 local function start_evaluation(run, where, args, data, batch)
@@ -234,8 +327,9 @@ local function start_evaluation(run, where, args, data, batch)
   add_progress(list, verbose)
   run.callbacks = list
   list:start(args.model, {
-    epochs = 1, verbose = verbose, steps = args.steps or (data.rows + batch - 1) // batch,
+    epochs = 1, verbose = verbose, steps = args.steps or batches_in(data, batch),
   })
+  data.params = list.params
 end
 
 local function by_name(values, names)
@@ -255,9 +349,9 @@ function M.evaluate(...)
   local args = evaluate_signature:read(...)
   local model = args.model
   model:need_compiled "evaluate"
-  local data = fit_data.read("evaluate", model, args.x, args.y, args.sample_weight)
+  local data = read_evaluation("evaluate", args, false)
   local run = new_run(model, "evaluate", { test = data })
-  local batch = batch_rows(args.batch_size, args.steps, data.rows)
+  local batch = batch_rows(data, args.batch_size, args.steps)
   run.test = part(data, batch, args.steps)
   build(run, "test", data, batch)
   start_evaluation(run, "evaluate", args, data, batch)
@@ -269,9 +363,9 @@ end
 function M.predict(...)
   local args = predict_signature:read(...)
   local model = args.model
-  local data = fit_data.read("predict", model, args.x)
+  local data = read_evaluation("predict", args, true)
   local run = new_run(model, "predict", { predict = data })
-  local batch = batch_rows(args.batch_size, args.steps, data.rows)
+  local batch = batch_rows(data, args.batch_size, args.steps)
   run.predict = part(data, batch, args.steps)
   build(run, "predict", data, batch)
   start_evaluation(run, "predict", args, data, batch)

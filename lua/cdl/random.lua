@@ -11,12 +11,14 @@ local signature = require "cdl.signature"
 local M = {}
 
 local seed, eager_draws, weight_draws, models
+local given = false -- the seed was set, not drawn
 
 --- The variable that holds the seed: plans read it, so a new seed needs no new plan.
 M.seed_variable = nil
 
-local function set_seed(value)
-  seed, eager_draws, weight_draws, models = value, 0, 0, 0
+-- What has been drawn so far stays counted.
+local function change_seed(value)
+  seed = value
   if M.seed_variable then
     core.assign(M.seed_variable, core.tensor({ value }, "int64"))
   else
@@ -24,15 +26,41 @@ local function set_seed(value)
   end
 end
 
+local function set_seed(value)
+  eager_draws, weight_draws, models = 0, 0, 0
+  change_seed(value)
+end
+
 M.seed = signature.fn("seed", {
   { "n", "integer", required = true, doc = "any integer" },
 }, "Sets the seed: from here on everything random repeats, bit for bit, on any number of threads.",
-  function(n) set_seed(n) end)
+  function(n)
+    given = true
+    set_seed(n)
+  end)
 
 M.get_seed = signature.fn("get_seed", {}, "The seed in force; drawn at the start when none was set.",
   function() return seed end)
 
 set_seed(core.entropy())
+
+--- The state of everything random outside of models, a table for snapshots.
+function M.state()
+  return { seed = seed, given = given, eager_draws = eager_draws, weight_draws = weight_draws,
+    models = models }
+end
+
+--- Takes the seed of such a state: first, where something is still drawn before load_state.
+function M.load_seed(state)
+  change_seed(state.seed)
+  given = state.given
+end
+
+--- Goes on from such a state.
+function M.load_state(state)
+  M.load_seed(state)
+  eager_draws, weight_draws, models = state.eager_draws, state.weight_draws, state.models
+end
 
 --- The number of a model since the seed was set: part of its streams.
 function M.next_model()

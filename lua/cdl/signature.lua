@@ -158,12 +158,14 @@ local function split_keys(sig, named, holes_allowed)
 end
 
 -- f{...}: names, and an array part that is the first parameter if that is a list, else positional.
+-- f{} is the empty list, except where leaving the list out means something: MaxPooling2D{}.
 local function read_table(sig, values, named, first)
   local lead = sig.params[first]
   local is_list = lead ~= nil and lead.reader.list
   local last, strings = split_keys(sig, named, is_list)
   if is_list then
-    if last > 0 or strings == 0 then
+    local is_empty_list = strings == 0 and (lead.default == nil or sig.method)
+    if last > 0 or is_empty_list then
       local list = {}
       for i = 1, last do list[i] = named[i] end
       if last == 1 and not sig.method and is_plain(list[1]) then list = list[1] end

@@ -103,9 +103,8 @@ local function format_field(field, values)
   return format_value(value, spec)
 end
 
---- The template with its fields filled from `values`; nil and the reason when one is missing or
--- does not fit its format.
-function M.format(template, values)
+-- The template with each field replaced by what fill(field) gives.
+local function fill_fields(template, fill)
   local parts, at = {}, 1
   while at <= #template do
     local brace = template:find("[{}]", at)
@@ -120,13 +119,31 @@ function M.format(template, values)
     else
       local close = template:find("}", brace, true)
       if not close then return nil, "a '{' without its '}' (write '{{' for a brace)" end
-      local text, problem = format_field(template:sub(brace + 1, close - 1), values)
+      local text, problem = fill(template:sub(brace + 1, close - 1))
       if not text then return nil, problem end
       parts[#parts + 1] = text
       at = close + 1
     end
   end
   return table.concat(parts) .. template:sub(at)
+end
+
+--- The template with its fields filled from `values`; nil and the reason when one is missing or
+-- does not fit its format.
+function M.format(template, values)
+  return fill_fields(template, function(field) return format_field(field, values) end)
+end
+
+--- True when the template is well formed, whatever values will come; nil and the reason if not.
+function M.check(template)
+  local text, problem = fill_fields(template, function(field)
+    local name, spec = field:match "^([^:]*):?(.*)$"
+    if name == "" then return nil, ("the field '{%s}' has no name"):format(field) end
+    if not parse(spec) then return nil, ("cannot read the format '%s'"):format(spec) end
+    return ""
+  end)
+  if not text then return nil, problem end
+  return true
 end
 
 return M

@@ -180,7 +180,7 @@ function run.metric(case, given)
     metric:update_state(y_true, y_pred, weights)
     return metric:result()
   end)
-  results.nothing = metric:result()
+  if case.early then results.nothing = metric:result() end
   for i = 1, 2 do
     metric:update_state(given["y_true" .. i], given["y_pred" .. i])
     results["after " .. i] = metric:result()
@@ -226,8 +226,8 @@ function run.optimizer(case, given)
       results[("v%d after step %d"):format(i, number)] = variable:value()
     end
   end
-  for i, variable in ipairs(optimizer.variables) do
-    results[("state %d (%s)"):format(i, variable.path:match "[^/]*$")] = variable:value()
+  for i, variable in ipairs(case.state and optimizer.variables or {}) do
+    results["state " .. i] = variable:value()
   end
   results.iterations = optimizer.iterations
   if case.finalize then
@@ -258,8 +258,10 @@ function run.fit(case, given)
   results.epochs = cdl.tensor(history.epoch)
   number_into(results, "weight ", model:get_weights())
   results.iterations = model.optimizer.iterations
-  results.evaluate = cdl.tensor { model:evaluate(single(x), single(y), { batch_size = case.batch_size,
-    verbose = 0, sample_weight = given.sample_weight }) }
+  local how = { batch_size = case.batch_size, verbose = 0, sample_weight = given.sample_weight }
+  if case.ordered then results.evaluate = cdl.tensor { model:evaluate(single(x), single(y), how) } end
+  how.return_dict = true
+  for key, value in pairs(model:evaluate(single(x), single(y), how)) do results["evaluate " .. key] = value end
   local predictions = model:predict(single(x), { batch_size = case.batch_size, verbose = 0 })
   number_into(results, "predict ", #y > 1 and predictions or { predictions })
   return results

@@ -1,10 +1,11 @@
 """Compares cdl with Keras: runs the table in cases.py in both and compares every number.
 
-    python compare.py CDL [--only TEXT]
+    python3 compare.py CDL [--environment FOLDER] [--only TEXT]
 
-CDL is the program. It needs Keras with JAX, in the versions of requirements.txt; scripts/check
-makes an environment with them. Prints a line for each failure and a summary; --only runs the
-cases whose kind or name holds the text. One more layer or loss is one more line in cases.py.
+CDL is the program. Keras and JAX must be there in the versions of requirements.txt: in this
+Python, or in the virtual environment in FOLDER, which scripts/check makes. Prints a line for each
+failure and a summary; --only runs the cases whose kind or name holds the text. One more layer or
+loss is one more line in cases.py.
 """
 
 import argparse
@@ -15,9 +16,28 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import warnings
 
 os.environ["KERAS_BACKEND"] = "jax"
 os.environ["JAX_PLATFORMS"] = "cpu"
+sys.dont_write_bytecode = True  # the source tree stays as it is
+warnings.simplefilter("ignore")  # Keras's advice on models is not for this table
+
+
+def enter_environment():
+    """Starts this program anew with the Python of --environment, if that is among the arguments."""
+    if "--environment" not in sys.argv[:-1]:
+        return
+    at = sys.argv.index("--environment")
+    folder = pathlib.Path(sys.argv[at + 1])
+    if not (folder / "made-from.txt").exists():
+        sys.exit(f"There is no environment with Keras in {folder}: scripts/check makes it from "
+                 "tests/keras/requirements.txt, for which it needs a network.")
+    python = folder / "bin" / "python"
+    os.execv(python, [str(python), *sys.argv[:at], *sys.argv[at + 2:]])
+
+
+enter_environment()
 
 try:
     import numpy
@@ -27,13 +47,11 @@ try:
         from cases import CASES
         from lua_text import lua
 except ImportError as error:
-    sys.exit(f"{error}\nThe comparison wants the packages of tests/keras/requirements.txt; "
-             "scripts/check makes an environment with them when there is a network.")
+    sys.exit(f"{error}\nThe comparison wants the packages of tests/keras/requirements.txt.")
 
 HERE = pathlib.Path(__file__).parent
 SLOWEST_FIRST = ["loss", "fit", "layer", "optimizer", "activation", "metric", "schedule", "constraint",
                  "regularizer", "initializer", "random_layer", "accumulator"]
-VARIANTS = (", eager", ", traced")  # the same number, computed in another way
 
 
 def run_cdl(program, cases, given, folder):
@@ -63,23 +81,25 @@ def difference(case, actual, expected):
         wrong &= ~((a == b) | (numpy.isnan(a) & numpy.isnan(b)))
     if not wrong.any():
         return None
-    place = numpy.unravel_index(numpy.argmax(numpy.where(wrong, numpy.nan_to_num(abs(a - b)), -1)), a.shape)
+    size = numpy.where(wrong, numpy.nan_to_num(abs(a - b)), -1)
+    place = numpy.unravel_index(numpy.argmax(size), a.shape)
     where = f" of {a.size}, worst at {list(map(int, place))}" if a.ndim else ""
     return f"{wrong.sum()}{where}: {a[place]:.9g}, Keras has {b[place]:.9g}"
 
 
 def compare(case, results, expected):
-    """Lines about everything of a case that differs."""
+    """Lines about everything of a case that differs. A result whose name ends in ", eager" or
+    ", traced" is the same number, computed in another way."""
     problems = []
-    base = {name: next((name.removesuffix(v) for v in VARIANTS if name.endswith(v)), name) for name in results}
     for name in expected:
         if name not in results:
             problems.append(f"{name}: cdl has none")
     for name, array in results.items():
-        if base[name] not in expected:
+        base = name.removesuffix(", eager").removesuffix(", traced")
+        if base not in expected:
             problems.append(f"{name}: Keras has none")
             continue
-        words = difference(case, array, expected[base[name]])
+        words = difference(case, array, expected[base])
         if words:
             problems.append(f"{name}: {words}")
     return problems
@@ -93,7 +113,7 @@ def run_keras(kind, only):
             try:
                 done[number] = case.run_keras()
             except Exception as error:
-                raise RuntimeError(f"Keras cannot run the case {case.kind} {case.name}: {error}") from error
+                raise RuntimeError(f"Keras cannot run {case.kind} {case.name}: {error}") from error
     return done
 
 
@@ -104,7 +124,8 @@ def select(only):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("program")
+    parser.add_argument("program", help="cdl")
+    parser.add_argument("--environment", metavar="FOLDER", help="a virtual environment with Keras")
     parser.add_argument("--only", default="", help="run the cases whose kind or name holds this text")
     arguments = parser.parse_args()
     cases = select(arguments.only)

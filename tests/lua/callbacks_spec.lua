@@ -64,8 +64,9 @@ describe("the callbacks module", function()
       names[#names + 1] = name
       assert.equal("table", type(class))
     end
-    assert.equal("CSVLogger Callback EarlyStopping History LambdaCallback LearningRateScheduler "
-      .. "ModelCheckpoint ProgbarLogger ReduceLROnPlateau TerminateOnNaN", table.concat(names, " "))
+    assert.equal("BackupAndRestore CSVLogger Callback EarlyStopping History LambdaCallback "
+      .. "LearningRateScheduler ModelCheckpoint ProgbarLogger ReduceLROnPlateau RemoteMonitor SwapEMAWeights "
+      .. "TerminateOnNaN TimeLimit", table.concat(names, " "))
     assert.is_nil(callbacks.EarlyStoping)
   end)
 

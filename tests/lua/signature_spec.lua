@@ -142,6 +142,12 @@ describe("list kinds", function()
     refused(function() Reshape:read { name = "r" } end, "argument 'shape' is missing")
   end)
 
+  it("take the empty table for no arguments where the list has a default", function()
+    local Norm = signature.new("Norm", { { "axis", "axes", 1 } })
+    assert.same({ axis = 1 }, Norm:read {})
+    assert.same({ axis = { 2, 3 } }, Norm:read { 2, 3 })
+  end)
+
   it("refuse a list given twice", function()
     refused(function() Reshape:read { 7, shape = { 7 } } end, "'shape' is given twice")
   end)

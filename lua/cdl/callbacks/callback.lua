@@ -6,6 +6,11 @@
 -- on_test_batch_begin/end(batch, logs), on_predict_begin/end(logs),
 -- on_predict_batch_begin/end(batch, logs), on_exception(err), on_exit(reason). Epochs and
 -- batches count from 1. A plain table with such functions is a callback too.
+--
+-- state() gives what a snapshot of the run keeps of the callback, a table of numbers, strings,
+-- booleans, tables and tensors; load_state(t) takes it back, after on_train_begin. Hooks run in the
+-- order of the list; where the field runs_last names a hook ({on_epoch_end = true}) this callback
+-- comes after all others. batch_interval: a callback hears of batches at most every so many seconds.
 local class = require "cdl.class"
 
 local Callback = class "Callback"
@@ -22,6 +27,13 @@ function Callback:set_params(params) self.params = params end
 function Callback.short_number(x)
   local template = require "cdl.template"
   return template.number(math.type(x) == "integer" and x or tonumber(("%.6g"):format(x)) or x)
+end
+
+--- The model's optimizer; raises when there is none whose learning rate could be set.
+function Callback:learning_optimizer()
+  local optimizer = self.model.optimizer
+  if optimizer and optimizer.learning_rate ~= nil then return optimizer end
+  require "cdl.core".raise(("%s: the model has no optimizer with a learning rate"):format(class.name_of(self)))
 end
 
 --- The names in logs in alphabetical order, for messages: "loss,val_loss".

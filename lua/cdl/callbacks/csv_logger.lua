@@ -2,7 +2,9 @@
 --
 -- The columns are fixed at the first epoch: epoch and the logs' names in alphabetical order;
 -- where that epoch had no validation, val_ columns are added for all of them. Rows end with
--- CR LF and fields are quoted as Excel does it; a value that is missing is written NA.
+-- CR LF and fields are quoted as Excel does it; a value that is missing is written NA. A run that
+-- goes on from a snapshot drops rows behind those of the snapshot, so that the file is as if the
+-- run had never been cut short.
 local core = require "cdl.core"
 local signature = require "cdl.signature"
 local template = require "cdl.template"
@@ -33,13 +35,20 @@ local function has_header(filename)
   return line ~= nil and line:find "[^\r\n]" ~= nil
 end
 
+local function open(self, mode)
+  local file, problem = io.open(self.filename, mode)
+  if not file then core.raise(("CSVLogger: cannot write %s"):format(problem)) end
+  self.file, self.position = file, file:seek "end"
+end
+
 function CSVLogger:on_train_begin()
   close(self)
   self.columns = nil
-  self.write_header = not (self.append and has_header(self.filename))
-  local file, problem = io.open(self.filename, self.append and "ab" or "wb")
-  if not file then core.raise(("CSVLogger: cannot write %s"):format(problem)) end
-  self.file = file
+  -- A file that load_state will cut to its length of then must not be emptied here.
+  local list = self.model and self.model.callbacks
+  local keep = self.append or (list and list:will_restore(self))
+  self.write_header = not (keep and has_header(self.filename))
+  open(self, keep and "ab" or "wb")
 end
 
 local function find_columns(logs)
@@ -71,10 +80,17 @@ local function quote(self, text, always)
   return text
 end
 
+-- A row that could not be written whole is taken away again.
 local function write_row(self, cells)
-  local file, problem = self.file:write(table.concat(cells, self.separator), "\r\n")
+  local row = table.concat(cells, self.separator) .. "\r\n"
+  local file, problem = self.file:write(row)
   if file then file, problem = self.file:flush() end
-  if not file then core.raise(("CSVLogger: cannot write %s: %s"):format(self.filename, problem)) end
+  if not file then
+    close(self)
+    core.truncate_file(self.filename, self.position)
+    core.raise(("CSVLogger: cannot write %s: %s"):format(self.filename, problem))
+  end
+  self.position = self.position + #row
 end
 
 function CSVLogger:on_epoch_end(epoch, logs)
@@ -96,5 +112,28 @@ end
 function CSVLogger:on_train_end() close(self) end
 
 function CSVLogger:on_exit() close(self) end
+
+function CSVLogger:state() return { position = self.position, columns = self.columns } end
+
+-- Cuts the file to its length of then. One that is shorter has lost rows; the rest still goes on.
+local function cut(self, length)
+  if self.position < length then
+    core.warn(("CSVLogger: %s has %d bytes; it had %d when the run was saved, so rows are missing"):format(
+      self.filename, self.position, length))
+  elseif self.position > length then
+    close(self)
+    local ok, problem = core.truncate_file(self.filename, length)
+    if not ok then core.raise("CSVLogger: " .. problem) end
+    open(self, "ab")
+  end
+end
+
+function CSVLogger:load_state(state)
+  if self.file then cut(self, state.position) end
+  self.columns = state.columns
+  self.write_header = not has_header(self.filename)
+  -- Columns that are known would go without a header.
+  if self.write_header then self.columns = nil end
+end
 
 return CSVLogger

@@ -1,5 +1,4 @@
 --- Stops training when a metric has stopped improving.
-local core = require "cdl.core"
 local signature = require "cdl.signature"
 local Monitor = require "cdl.callbacks.monitor"
 
@@ -37,13 +36,8 @@ end
 
 function EarlyStopping:on_epoch_end(epoch, logs)
   self:monitor_direction()
-  local value = logs[self.monitor]
-  if type(value) ~= "number" then
-    core.warn(("Early stopping conditioned on metric `%s` which is not available. "
-      .. "Available metrics are: %s"):format(self.monitor, self.names_of(logs)))
-    return
-  end
-  if epoch <= self.start_from_epoch then return end
+  local value = self:read_value(logs, "Early stopping")
+  if not value or epoch <= self.start_from_epoch then return end
   if self.restore_best_weights and not self.best_weights then store(self, epoch) end
   self.wait = self.wait + 1
   if self:is_improvement(value, self.best) then

@@ -18,7 +18,7 @@ function LearningRateScheduler:init(...)
 end
 
 function LearningRateScheduler:on_epoch_begin(epoch)
-  local optimizer = self.model.optimizer
+  local optimizer = self:learning_optimizer()
   local rate = self.schedule(epoch, optimizer.learning_rate)
   if type(rate) ~= "number" then
     core.raise(("LearningRateScheduler: the output of the schedule function should be a number, "
@@ -32,7 +32,7 @@ function LearningRateScheduler:on_epoch_begin(epoch)
 end
 
 function LearningRateScheduler:on_epoch_end(_, logs)
-  logs.learning_rate = self.model.optimizer.learning_rate
+  logs.learning_rate = self:learning_optimizer().learning_rate
 end
 
 return LearningRateScheduler

@@ -23,6 +23,8 @@ local weight_suffixes = { ".weights.h5", ".npz", ".safetensors" }
 local function ends_with(text, suffix) return text:sub(-#suffix) == suffix end
 
 local function check_path(path, weights_only)
+  local ok, problem = template.check(path)
+  if not ok then core.raise(("ModelCheckpoint: cannot read the file name %q: %s"):format(path, problem)) end
   if weights_only then
     for _, suffix in ipairs(weight_suffixes) do
       if ends_with(path, suffix) then return end
@@ -74,6 +76,7 @@ local function wants_to_save(self, epoch, path, logs)
     return true
   end
   local value = logs[self.monitor]
+  if type(value) == "table" and #value == 1 then value = value[1] end
   if type(value) ~= "number" then
     core.warn(("Can save best model only with %s %s; saving anyway. Available metrics are: %s"):format(
       self.monitor, value == nil and "available" or "being a number", self.names_of(logs)))

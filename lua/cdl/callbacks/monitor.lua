@@ -21,6 +21,16 @@ function Monitor:start_monitor(args, best)
   self.best = best
 end
 
+--- The metric's value in the logs; a list of one number is that number. When it is missing or no
+-- number: nil, and a warning that begins with `what`.
+function Monitor:read_value(logs, what)
+  local value = logs[self.monitor]
+  if type(value) == "table" and #value == 1 then value = value[1] end
+  if type(value) == "number" then return value end
+  core.warn(("%s conditioned on metric `%s` which is not %s. Available metrics are: %s"):format(what, self.monitor,
+    value == nil and "available" or "a number", self.names_of(logs)))
+end
+
 local function find_direction(self)
   if self.mode ~= "auto" then return self.mode end
   local name = self.monitor:gsub("^val_", "")

@@ -23,12 +23,13 @@ end
 function ProgbarLogger:set_params(params)
   self.params = params
   self.verbose = ProgbarLogger.resolve_verbose(params.verbose)
-  self.target, self.epochs = params.steps, params.epochs
+  self.epochs = params.epochs
 end
 
 local function start(self, title)
   if self.verbose == 0 then return end
   self.seen = 0
+  self.target = self.params.steps -- a stream's length is known after its first pass
   self.bar = progbar.new { target = self.target, title = title, verbose = self.verbose }
 end
 
@@ -40,7 +41,7 @@ end
 -- The number of batches is not known where batch hooks are not called for each one.
 local function finish(self, logs)
   if not self.bar then return end
-  self.bar:finish(self.target or self.seen, logs)
+  self.bar:finish(self.params.steps or self.seen, logs)
   self.bar = nil
 end
 

@@ -1,5 +1,4 @@
 --- Lowers the learning rate when a metric has stopped improving.
-local core = require "cdl.core"
 local signature = require "cdl.signature"
 local Monitor = require "cdl.callbacks.monitor"
 
@@ -47,13 +46,9 @@ end
 
 function ReduceLROnPlateau:on_epoch_end(epoch, logs)
   self:monitor_direction()
-  logs.learning_rate = self.model.optimizer.learning_rate
-  local value = logs[self.monitor]
-  if type(value) ~= "number" then
-    core.warn(("Learning rate reduction is conditioned on metric `%s` which is not available. "
-      .. "Available metrics are: %s"):format(self.monitor, self.names_of(logs)))
-    return
-  end
+  logs.learning_rate = self:learning_optimizer().learning_rate
+  local value = self:read_value(logs, "Learning rate reduction is")
+  if not value then return end
   if self.cooldown_counter > 0 then
     self.cooldown_counter = self.cooldown_counter - 1
     self.wait = 0

@@ -82,7 +82,8 @@ function M.reduce(values, sample_weight, mask, reduction, dtype)
   if values.size == 0 then return core.full({}, 0, dtype) end
   if reduction == "sum" then return ops.sum(values) end
   if reduction == "mean_with_sample_weight" and weights then
-    return M.divide(ops.sum(values), ops.sum(ops.broadcast_to(weights, values.shape)))
+    -- As in Keras, the sum of the weights as they were given: a weight per row counts once.
+    return M.divide(ops.sum(values), ops.sum(weights))
   end
   return ops.mean(values)
 end

@@ -153,7 +153,9 @@ function M.R2Score:result()
   end
   if args.num_regressors == 0 then return score end
   local rows = core.read(self.samples)
-  return 1 - (1 - score) * (rows - 1) / (rows - args.num_regressors - 1)
+  local spare = rows - args.num_regressors - 1
+  local has_spare = ops.gt(spare, 0) -- with too few rows there is nothing to adjust by
+  return ops.where(has_spare, 1 - (1 - score) * (rows - 1) / ops.where(has_spare, spare, 1), score)
 end
 
 -- ---- correlations, one for each row ----

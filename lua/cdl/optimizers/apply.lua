@@ -146,7 +146,7 @@ end
 
 --- Puts the averages in the variables' place, if there are any; fit does so at its end.
 function Optimizer:finalize()
-  if not self.is_built then return end
+  if not self.is_built or self.iterations == 0 then return end -- there are none yet
   for i, average in ipairs(self._averages) do core.assign(self.trained[i], core.read(average)) end
 end
 
@@ -172,8 +172,6 @@ local function update(self, list)
   decay_weights(self, list, learning_rate)
   self:begin_step()
   for _, pair in ipairs(list) do self:update_step(pair.gradient, pair.variable, learning_rate) end
-  average_weights(self)
-  constrain(self, list)
 end
 
 -- A step has no branches: the update is computed every time, and what it changes is put back
@@ -187,7 +185,7 @@ local function update_accumulated(self, list, k)
     pair.gradient = sum / k
   end
   local touched, before = {}, {}
-  for _, group in ipairs { self.trained, self._averages, self._state } do
+  for _, group in ipairs { self.trained, self._state } do
     table.move(group, 1, #group, #touched + 1, touched)
   end
   for i, variable in ipairs(touched) do before[i] = core.read(variable) end
@@ -211,6 +209,9 @@ function Optimizer:apply(gradients, variables)
   end
   local k = self.gradient_accumulation_steps
   if k then update_accumulated(self, list, k) else update(self, list) end
+  -- As in Keras, averages follow and constraints hold at every step, also between two updates.
+  average_weights(self)
+  constrain(self, list)
   core.assign(self._iterations, self._iterations + 1)
 end
 

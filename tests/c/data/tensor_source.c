@@ -72,6 +72,66 @@ static void shuffled_rows_belong_together(void) {
     tensor_release(&leaf[1]);
 }
 
+static bool backwards(void *context, int64_t pass, int64_t n, int64_t *rows, Err *err) {
+    int64_t last = *(int64_t *)context;
+    for (int64_t i = 0; i < n; i++) rows[i] = last - i % (last + 1);
+    return pass < 3 || err_set(err, "no third pass");
+}
+
+static void an_order_of_ones_own(void) {
+    Tensor leaf = numbers(4, 1, 0);
+    int64_t last = 3;
+    TensorSourceOptions options = {.batch = 4,
+                                   .shuffle = SHUFFLE_ROWS, /* the order goes before */
+                                   .order = {backwards, &last, 6}};
+    Source *source = tensor_source_new(1, &leaf, options, NULL);
+    Batch batch;
+    CHECK(source->rows == 6 && source->batches == 2);
+    CHECK(source_start(source, 1, NULL));
+    CHECK(source_next(source, &batch, NULL) == SOURCE_BATCH && batch.rows == 4);
+    for (int64_t row = 0; row < 4; row++)
+        CHECK(value_at(&batch, 0, row) == 3.0f - (float)row);
+    CHECK(source_next(source, &batch, NULL) == SOURCE_BATCH && batch.rows == 2);
+    CHECK(value_at(&batch, 0, 0) == 3 && value_at(&batch, 0, 1) == 2);
+    CHECK(source_next(source, &batch, NULL) == SOURCE_END);
+    Err err = {0}, err2 = {0};
+    CHECK(!source_start(source, 3, &err) && source_ended(source));
+    CHECK_TEXT(err.text, "no third pass");
+    last = 4;
+    CHECK(!source_start(source, 2, &err2));
+    CHECK_TEXT(err2.text, "row 1 of the pass is number 4; there are 4");
+    source_free(source);
+    tensor_release(&leaf);
+}
+
+static void a_remainder_may_be_dropped(void) {
+    Tensor leaf = numbers(10, 1, 0);
+    Shuffle shuffles[] = {SHUFFLE_NONE, SHUFFLE_ROWS};
+    bool last_seen = false;
+    for (int i = 0; i < 2; i++) {
+        TensorSourceOptions options = {
+            .batch = 4, .shuffle = shuffles[i], .seed = 2, .drop_remainder = true};
+        Source *source = tensor_source_new(1, &leaf, options, NULL);
+        CHECK(source->rows == 8 && source->batches == 2);
+        for (int pass = 1; pass <= 10; pass++) {
+            Batch batch;
+            int batches = 0;
+            source_start(source, pass, NULL);
+            for (; source_next(source, &batch, NULL) == SOURCE_BATCH; batches++)
+                for (int64_t row = 0; row < batch.rows; row++)
+                    last_seen |= value_at(&batch, 0, row) == 9;
+            CHECK(batches == 2);
+        }
+        CHECK(last_seen == (shuffles[i] == SHUFFLE_ROWS)); /* not always the same rows */
+        source_free(source);
+    }
+    Err err = {0};
+    TensorSourceOptions too_few = {.batch = 11, .drop_remainder = true};
+    CHECK(!tensor_source_new(1, &leaf, too_few, &err));
+    CHECK_TEXT(err.text, "10 rows make no batch of 11");
+    tensor_release(&leaf);
+}
+
 static void views_are_copied_once(void) {
     Tensor whole = numbers(3, 4, 0), turned;
     int perm[] = {1, 0};
@@ -133,5 +193,6 @@ static void every_allocation_may_fail(void) {
     tensor_release(&leaf[1]);
 }
 
-TEST_MAIN(in_order_without_copies, shuffled_rows_belong_together, views_are_copied_once,
-          refuses_what_is_no_data, every_allocation_may_fail)
+TEST_MAIN(in_order_without_copies, shuffled_rows_belong_together, an_order_of_ones_own,
+          a_remainder_may_be_dropped, views_are_copied_once, refuses_what_is_no_data,
+          every_allocation_may_fail)

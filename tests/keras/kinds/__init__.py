@@ -1,5 +1,6 @@
 """The kinds of cases that the table in cases.py is made of."""
 
+from kinds import data
 from kinds.activation import activation
 from kinds.fit import fit
 from kinds.layer import layer, random_layer
@@ -8,5 +9,5 @@ from kinds.metric import accumulator, metric
 from kinds.optimizer import optimizer
 from kinds.small import constraint, initializer, regularizer, schedule
 
-__all__ = ["accumulator", "activation", "constraint", "fit", "initializer", "layer", "loss", "metric",
-           "optimizer", "random_layer", "regularizer", "schedule"]
+__all__ = ["accumulator", "activation", "constraint", "data", "fit", "initializer", "layer", "loss",
+           "metric", "optimizer", "random_layer", "regularizer", "schedule"]

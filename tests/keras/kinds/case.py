@@ -52,6 +52,21 @@ def normal(random, shape, scale=1.0):
     return (random.standard_normal(shape) * scale).astype("float32")
 
 
+def give_random_weights(owner, random):
+    """Gives a layer or model of Keras random weights, and returns them."""
+    weights = []
+    for variable in owner.weights:
+        value = normal(random, variable.shape, 0.5)
+        weights.append(abs(value) + 0.5 if "variance" in variable.path else value)
+    owner.set_weights(weights)
+    return weights
+
+
+def single(entries):
+    """The entry of a list of one, else the list: how Keras is given inputs."""
+    return entries[0] if len(entries) == 1 else entries
+
+
 def numbered(name, arrays):
     """{"x1": ..., "x2": ...} from a list of arrays."""
     return {f"{name}{i}": array for i, array in enumerate(arrays, 1)}

@@ -4,7 +4,7 @@ from the same weights and in the same order of samples."""
 import keras
 import numpy
 
-from kinds.case import Case, normal, numbered
+from kinds.case import Case, give_random_weights, numbered, single
 from lua_text import Made, in_keras, lua
 
 
@@ -13,64 +13,63 @@ class Fit(Case):
     relative, absolute = 1e-4, 1e-5
 
     def __init__(self, name, data, layers=None, model=None, compile=None, fit=None, weights=False,
-                 validation=False, **more):
+                 validation=False, ordered=True, **more):
         """layers: of a Sequential, as (name, arguments); or model, a pair: Lua text that gives a
         model and a Python function that does. data(random, rows) gives lists of inputs and of
-        labels. weights: samples are weighted; validation: rows of their own for validation_data."""
+        labels. weights: samples are weighted; validation: rows of their own for validation_data.
+        ordered: compare what evaluate gives without names, too; Keras gives a value twice when a
+        metric and a weighted one have the same name."""
         super().__init__(name, **more)
-        self.data, self.compile, self.fit = data, compile, fit or {}
-        self.weights, self.validation = weights, validation
+        self.data, self.compile = data, compile
+        self.fit = {"epochs": 2, "batch_size": 8, "shuffle": False, "verbose": 0, **(fit or {})}
+        self.weights, self.validation, self.ordered = weights, validation, ordered
+        self.layers, self.model = None, model
         if layers:
-            self.layers = [Made("layers", *(entry if isinstance(entry, tuple) else (entry,))) for entry in layers]
-        else:
-            self.layers, (self.text, self.function) = None, model
+            rows = [entry if isinstance(entry, tuple) else (entry,) for entry in layers]
+            self.layers = [Made("layers", *row) for row in rows]
 
     def description(self):
-        text = f"cdl.Sequential{lua(self.layers)}" if self.layers else f"(function() {self.text} end)()"
-        options = {"epochs": 2, "batch_size": 8, "shuffle": False, "verbose": 0, **self.fit}
+        if self.layers:
+            text = f"cdl.Sequential{lua(self.layers)}"
+        else:
+            text = f"(function() {self.model[0]} end)()"
+        options = dict(self.fit)
         if "initial_epoch" in options:
             options["initial_epoch"] += 1
         return {"kind": self.kind, "make": text, "compile": lua(self.compile), "fit": options,
-                "validation": self.validation, "batch_size": options["batch_size"]}
+                "validation": self.validation, "ordered": self.ordered,
+                "batch_size": options["batch_size"]}
 
     def make_model(self):
         if not self.layers:
-            return self.function()
+            return self.model[1]()
         return keras.Sequential([layer.keras() for layer in self.layers])
 
     def prepare(self, random):
         x, y = self.data(random, 30)
         model = self.make_model()
         model.build([numpy.shape(part) for part in x] if len(x) > 1 else x[0].shape)
-        start = []
-        for variable in model.weights:
-            value = normal(random, variable.shape, 0.4)
-            start.append(abs(value) + 0.5 if "variance" in variable.path else value)
-        model.set_weights(start)
+        start = give_random_weights(model, random)
         given = numbered("x", x) | numbered("y", y) | numbered("weight", start)
-        options = {"epochs": 2, "batch_size": 8, "shuffle": False, "verbose": 0, **self.fit}
-        weights = None
+        options, weights = dict(self.fit), None
         if self.weights:
             weights = random.uniform(0, 2, 30).astype("float32")
             given["sample_weight"] = options["sample_weight"] = weights
-
-        def single(parts):
-            return parts[0] if len(parts) == 1 else parts
-
         if self.validation:
             held = self.data(random, 13)
             given |= numbered("validation x", held[0]) | numbered("validation y", held[1])
             options["validation_data"] = single(held[0]), single(held[1])
-        compile_arguments = in_keras(self.compile)
-        model.compile(**compile_arguments)
+        model.compile(**in_keras(self.compile))
         history = model.fit(single(x), single(y), **options)
         expected = {f"history {key}": numpy.array(values) for key, values in history.history.items()}
         expected["epochs"] = numpy.array(history.epoch) + 1
         expected |= numbered("weight ", model.get_weights())
         expected["iterations"] = numpy.array(model.optimizer.iterations)
-        evaluation = model.evaluate(single(x), single(y), batch_size=options["batch_size"], verbose=0,
-                                    sample_weight=weights)
-        expected["evaluate"] = numpy.atleast_1d(evaluation)
+        how = {"batch_size": options["batch_size"], "verbose": 0, "sample_weight": weights}
+        named = model.evaluate(single(x), single(y), return_dict=True, **how)
+        expected |= {f"evaluate {key}": value for key, value in named.items()}
+        if self.ordered:
+            expected["evaluate"] = numpy.atleast_1d(model.evaluate(single(x), single(y), **how))
         predictions = model.predict(single(x), batch_size=options["batch_size"], verbose=0)
         expected |= numbered("predict ", predictions if len(y) > 1 else [predictions])
         return given, expected

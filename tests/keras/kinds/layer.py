@@ -5,7 +5,7 @@ import jax
 import keras
 import numpy
 
-from kinds.case import Case, normal, numbered
+from kinds.case import Case, give_random_weights, normal, numbered, single
 from lua_text import Made
 
 
@@ -30,48 +30,39 @@ class Layer(Case):
         layer = self.made.keras()
         if inputs[0].ndim == 1:  # cdl's symbols have at least one axis behind the batch
             layer.build(inputs[0].shape)
-            return layer, None, self.weights_for(layer, random)
+            return layer, None, give_random_weights(layer, random)
         symbols = [keras.Input(batch_shape=(None, *x.shape[1:]), dtype=str(x.dtype)) for x in inputs]
-        shape = layer(symbols if len(symbols) > 1 else symbols[0]).shape
+        shape = layer(single(symbols)).shape
         shape = [-1 if size is None else size for size in shape]
-        return layer, shape, self.weights_for(layer, random)
-
-    def weights_for(self, layer, random):
-        """Random weights, which the layer is given."""
-        weights = []
-        for variable in layer.weights:
-            value = normal(random, variable.shape, 0.5)
-            weights.append(abs(value) + 0.5 if "variance" in variable.path else value)
-        layer.set_weights(weights)
-        return weights
+        return layer, shape, give_random_weights(layer, random)
 
     def prepare(self, random):
         inputs = self.make_inputs(random)
         layer, shape, weights = self.build(inputs, random)
-        x = inputs if len(inputs) > 1 else inputs[0]
-        inference = layer(x, training=False)
+        inference = layer(single(inputs), training=False)
         factors = normal(random, inference.shape)
         given = numbered("x", inputs) | numbered("weight", weights) | {"factors": factors}
         expected = {"inference": inference} | ({"shape": shape} if shape else {})
 
-        def weigh(trainable, x):
+        def weigh(trainable, inputs):
             state = zip(layer.trainable_weights, trainable)
             with keras.StatelessScope(state_mapping=state) as scope:
-                y = layer(x, training=True)
-            rest = [scope.get_current_value(variable) for variable in layer.non_trainable_weights]
-            rest = [variable.value if new is None else new
-                    for variable, new in zip(layer.non_trainable_weights, rest)]
-            return keras.ops.sum(y * factors), (y, rest)
+                y = layer(single(inputs), training=True)
+            fixed = []
+            for variable in layer.non_trainable_weights:
+                new = scope.get_current_value(variable)
+                fixed.append(variable.value if new is None else new)
+            return keras.ops.sum(y * factors), (y, fixed)
 
         trainable = [variable.value for variable in layer.trainable_weights]
-        to_inputs = numpy.issubdtype(inputs[0].dtype, numpy.floating)
-        differentiate = jax.value_and_grad(weigh, argnums=(0, 1) if to_inputs else 0, has_aux=True)
-        (_, (y, rest)), gradients = differentiate(trainable, x)
-        of_weights, of_inputs = gradients if to_inputs else (gradients, [])
+        sources = (0,) if self.low else (0, 1)  # integers have no gradient
+        differentiate = jax.value_and_grad(weigh, argnums=sources, has_aux=True)
+        (_, (y, fixed)), (of_weights, *of_inputs) = differentiate(trainable, inputs)
         expected["training"] = y
-        expected |= numbered("gradient of weight ", of_weights)
-        expected |= numbered("gradient of x", of_inputs if isinstance(x, list) or not to_inputs else [of_inputs])
-        return given, expected | numbered("fixed weight ", rest)
+        expected |= numbered("gradient of weight ", of_weights) | numbered("fixed weight ", fixed)
+        for gradients in of_inputs:
+            expected |= numbered("gradient of x", gradients)
+        return given, expected
 
 
 class RandomLayer(Layer):

@@ -59,7 +59,8 @@ class Loss(Case):
             mask = random.random(plain.shape) < 0.6
             given |= {"mask": mask, "no mask": numpy.zeros_like(mask)}
             for reduction in REDUCTIONS:
-                expected[f"{reduction}, masked"] = self.values(y_true, y_pred, None, mask, reduction=reduction)
+                expected[f"{reduction}, masked"] = self.values(
+                    y_true, y_pred, None, mask, reduction=reduction)
                 expected[f"{reduction}, masked and weighted"] = self.values(
                     y_true, y_pred, weights["full"], mask, reduction=reduction)
             expected["all masked"] = self.values(y_true, y_pred, None, numpy.zeros_like(mask))

@@ -12,25 +12,31 @@ class Metric(Case):
     kind = "metric"
     relative, absolute = 1e-5, 1e-6
 
-    def __init__(self, name, arguments=None, data=None, batches=None, masked=False, **more):
-        """data(random) gives y_true and y_pred of a batch; masked: y_pred's mask counts."""
+    def __init__(self, name, arguments=None, data=None, masked=False, early=True, whole_weights=False,
+                 **more):
+        """data(random) gives y_true and y_pred of a batch. masked: y_pred's mask counts. early:
+        there is a result before the first batch. whole_weights: Keras rounds weights down."""
         made = Made("metrics", name, arguments)
-        self.data, self.masked = data, masked
+        self.data, self.masked, self.early = data, masked, early
+        self.whole_weights = whole_weights
         super().__init__(f"{made.lua()[8:]} on {data.__name__}", made, **more)
 
     def options(self):
-        return {"masked": self.masked}
+        return {"masked": self.masked, "early": self.early}
 
     def prepare(self, random):
         metric = self.made.keras()
         batches = [self.data(random) for _ in range(2)]
         given, expected = {}, {}
         weights = [random.uniform(0, 2, len(t)).astype("float32") for t, _ in batches]
+        if self.whole_weights:
+            weights = [numpy.round(weight * 2) for weight in weights]
         masks = [random.random(len(t)) < 0.7 for t, _ in batches]
         for i, (y_true, y_pred) in enumerate(batches):
             given |= {f"y_true{i + 1}": y_true, f"y_pred{i + 1}": y_pred, f"weights{i + 1}": weights[i],
                       f"mask{i + 1}": masks[i]}
-        expected["nothing"] = metric.result()
+        if self.early:
+            expected["nothing"] = metric.result()
         for i, batch in enumerate(batches):
             metric.update_state(*batch)
             expected[f"after {i + 1}"] = metric.result()

@@ -70,10 +70,6 @@ class Penalty(Case):
         self.shape = shape
         super().__init__(f"{made.lua()[len(module) + 1:]} of {shape}", made, **more)
 
-    def make_weight(self, random):
-        weight = normal(random, self.shape, 1.5)
-        weight[..., 0] = 0
-        return weight
 
 
 class Regularizer(Penalty):
@@ -83,7 +79,7 @@ class Regularizer(Penalty):
         super().__init__("regularizers", name, arguments, **more)
 
     def prepare(self, random):
-        weight = self.make_weight(random)
+        weight = normal(random, self.shape, 1.5)
         value, gradient = jax.value_and_grad(self.made.keras())(weight)
         return {"weight": weight}, {"value": value, "gradient": gradient}
 
@@ -95,7 +91,8 @@ class Constraint(Penalty):
         super().__init__("constraints", name, arguments, **more)
 
     def prepare(self, random):
-        weight = self.make_weight(random)
+        weight = normal(random, self.shape, 1.5)
+        weight[..., 0] = 0
         return {"weight": weight}, {"value": self.made.keras()(weight)}
 
 

@@ -1,0 +1,272 @@
+/* Convolution and its two gradients. Attributes: see the rows in graph/ops.def. */
+#include "kernels/isa/conv.h"
+#include "kernels/isa/gemm.h"
+
+/* Which operand is which. */
+static Conv conv_of(const Call *call, const Operand *x, const Operand *w,
+                    const Operand *y) {
+    const int64_t *i = call->attrs.i;
+    int axes = x->shape.ndim - 2;
+    Conv c = {.images = x->shape.dim[0],
+              .groups = i[12],
+              .in = x->shape.dim[axes + 1],
+              .out = y->shape.dim[axes + 1],
+              .x = x->data,
+              .w = w->data,
+              .y = y->data,
+              .dtype = x->dtype,
+              .scratch = call->scratch};
+    for (int k = 0; k < CONV_AXES; k++) {
+        int own = k - (CONV_AXES - axes);
+        c.axis[k] = (ConvAxis){1, 1, 1, 1, 1, 0};
+        if (own < 0) continue;
+        c.axis[k] = (ConvAxis){.in = x->shape.dim[1 + own],
+                               .out = y->shape.dim[1 + own],
+                               .kernel = w->shape.dim[own],
+                               .stride = i[own],
+                               .dilation = i[9 + own],
+                               .before = i[3 + 2 * own]};
+    }
+    return c;
+}
+
+static Conv forward_of(const Call *call) {
+    Conv c = conv_of(call, &call->in[0], &call->in[1], &call->out[0]);
+    if (call->n_in > 2) c.bias = call->in[2].data;
+    c.relu = call->n_in > 2 && call->attrs.i[13] == 1;
+    return c;
+}
+
+static Conv input_of(const Call *call) {
+    return conv_of(call, &call->out[0], &call->in[1], &call->in[0]);
+}
+
+static Conv kernel_of(const Call *call) {
+    return conv_of(call, &call->in[0], &call->out[0], &call->in[1]);
+}
+
+static const ConvRoutines *routines(const Conv *c) {
+    return c->dtype == DTYPE_FLOAT32 ? &conv_float : &conv_double;
+}
+
+static bool is_depthwise(const Conv *c) {
+    return c->groups > 1 && c->groups == c->in && c->in == c->out;
+}
+
+/* A kernel of one tap on every pixel is a matrix product over all pixels. */
+static bool is_pointwise(const Conv *c) {
+    for (int k = 0; k < CONV_AXES; k++) {
+        const ConvAxis *a = &c->axis[k];
+        if (a->kernel != 1 || a->stride != 1 || a->before || a->in != a->out)
+            return false;
+    }
+    return c->groups == 1;
+}
+
+static int64_t pixels(const Conv *c) {
+    return c->images * c->axis[0].out * c->axis[1].out * c->axis[2].out;
+}
+
+static double conv_cost(const Conv *c) {
+    int64_t groups = most(1, c->groups);
+    if (is_depthwise(c))
+        return (double)(pixels(c) * c->in) * (0.1 + 0.05 * (double)conv_taps(c));
+    return (double)groups * gemm_cost(pixels(c), c->out / groups,
+                                      conv_taps(c) * (c->in / groups), c->dtype);
+}
+
+/* ---- forward: phase 0 packs the weights, phase 1 computes ---- */
+
+static Gemm forward_product(const Conv *c) {
+    return (Gemm){.rows = pixels(c),
+                  .columns = c->out,
+                  .depth = c->in,
+                  .a = c->x,
+                  .a_row = c->in,
+                  .a_depth = 1,
+                  .b = c->w,
+                  .b_depth = c->out,
+                  .b_column = 1,
+                  .c = c->y,
+                  .c_row = c->out,
+                  .bias = c->bias,
+                  .relu = c->relu,
+                  .dtype = c->dtype};
+}
+
+/* dx = dy w^T */
+static Gemm input_product(const Conv *c) {
+    return (Gemm){.rows = pixels(c),
+                  .columns = c->in,
+                  .depth = c->out,
+                  .a = c->y,
+                  .a_row = c->out,
+                  .a_depth = 1,
+                  .b = c->w,
+                  .b_depth = 1,
+                  .b_column = c->out,
+                  .c = c->x,
+                  .c_row = c->in,
+                  .dtype = c->dtype};
+}
+
+static int64_t product_parts(const Gemm *g) {
+    GemmCut cut = gemm_cut(g->rows, g->columns, g->depth, g->dtype);
+    return cut.row_blocks * cut.column_blocks;
+}
+
+static void product_run(Gemm *g, int64_t part) {
+    GemmCut cut = gemm_cut(g->rows, g->columns, g->depth, g->dtype);
+    gemm_narrow(g, &cut, part);
+    gemm_run(g);
+}
+
+static int64_t cut_parts(const Conv *c) {
+    ConvCut cut = conv_cut(c);
+    return cut.images * cut.rows;
+}
+
+static bool needs_packing(const Conv *c) { return !is_depthwise(c) && !is_pointwise(c); }
+
+static size_t forward_scratch(const Call *call) {
+    Conv c = forward_of(call);
+    return needs_packing(&c) ? routines(&c)->pack_bytes(&c, false) : 0;
+}
+
+static int64_t forward_pack_parts(const Call *call) {
+    Conv c = forward_of(call);
+    return needs_packing(&c) ? routines(&c)->pack_parts(&c, false) : 1;
+}
+
+static void forward_pack(const Call *call, int64_t part) {
+    Conv c = forward_of(call);
+    if (needs_packing(&c)) routines(&c)->pack(&c, false, part);
+}
+
+static int64_t forward_parts(const Call *call) {
+    Conv c = forward_of(call);
+    if (!is_pointwise(&c)) return cut_parts(&c);
+    Gemm g = forward_product(&c);
+    return product_parts(&g);
+}
+
+static void forward_run(const Call *call, int64_t part) {
+    Conv c = forward_of(call);
+    if (!call->out[0].size) return;
+    if (is_pointwise(&c)) {
+        Gemm g = forward_product(&c);
+        product_run(&g, part);
+    } else if (is_depthwise(&c)) {
+        routines(&c)->depthwise(&c, part);
+    } else {
+        routines(&c)->forward(&c, part);
+    }
+}
+
+static double forward_cost(const Call *call) {
+    Conv c = forward_of(call);
+    return conv_cost(&c);
+}
+
+/* ---- with respect to the input ---- */
+
+static size_t input_scratch(const Call *call) {
+    Conv c = input_of(call);
+    return needs_packing(&c) ? routines(&c)->pack_bytes(&c, true) : 0;
+}
+
+static int64_t input_pack_parts(const Call *call) {
+    Conv c = input_of(call);
+    return needs_packing(&c) ? routines(&c)->pack_parts(&c, true) : 1;
+}
+
+static void input_pack(const Call *call, int64_t part) {
+    Conv c = input_of(call);
+    if (needs_packing(&c)) routines(&c)->pack(&c, true, part);
+}
+
+static int64_t input_parts(const Call *call) {
+    Conv c = input_of(call);
+    if (!is_pointwise(&c)) return cut_parts(&c);
+    Gemm g = input_product(&c);
+    return product_parts(&g);
+}
+
+static void input_run(const Call *call, int64_t part) {
+    Conv c = input_of(call);
+    if (!call->out[0].size) return;
+    if (is_pointwise(&c)) {
+        Gemm g = input_product(&c);
+        product_run(&g, part);
+    } else if (is_depthwise(&c)) {
+        routines(&c)->depthwise_to_input(&c, part);
+    } else {
+        routines(&c)->to_input(&c, part);
+    }
+}
+
+static double input_cost(const Call *call) {
+    Conv c = input_of(call);
+    return conv_cost(&c);
+}
+
+/* ---- with respect to the kernel: phase 0 sums slices, phase 1 adds them in order ---- */
+
+static size_t kernel_scratch(const Call *call) {
+    Conv c = kernel_of(call);
+    ConvSlices cut = conv_slices(&c);
+    if (cut.slices == 1) return 0;
+    return (size_t)(cut.slices * conv_kernel_size(&c)) * dtype_size(c.dtype);
+}
+
+static int64_t kernel_parts(const Call *call) {
+    Conv c = kernel_of(call);
+    ConvSlices cut = conv_slices(&c);
+    return cut.slices * cut.blocks;
+}
+
+static void kernel_run(const Call *call, int64_t part) {
+    Conv c = kernel_of(call);
+    if (!call->out[0].size) return;
+    if (is_depthwise(&c))
+        routines(&c)->depthwise_to_kernel(&c, part);
+    else
+        routines(&c)->to_kernel(&c, part);
+}
+
+static int64_t sum_parts(const Call *call) {
+    Conv c = kernel_of(call);
+    return conv_slices(&c).slices == 1 ? 1 : chunks(conv_kernel_size(&c), KERNEL_CHUNK);
+}
+
+static void sum_run(const Call *call, int64_t part) {
+    Conv c = kernel_of(call);
+    if (call->out[0].size) routines(&c)->sum_slices(&c, part);
+}
+
+static double kernel_cost(const Call *call) {
+    Conv c = kernel_of(call);
+    return conv_cost(&c);
+}
+
+extern KERNEL(conv);
+extern KERNEL(conv_bias);
+extern KERNEL(conv_grad_input);
+extern KERNEL(conv_grad_kernel);
+
+#define FORWARD                                                                          \
+    {                                                                                    \
+        .scratch = forward_scratch, .cost = forward_cost, .phase = {                     \
+            {forward_pack_parts, forward_pack},                                          \
+            {forward_parts, forward_run}                                                 \
+        }                                                                                \
+    }
+KERNEL(conv) = FORWARD;
+KERNEL(conv_bias) = FORWARD;
+KERNEL(conv_grad_input) = {
+    .scratch = input_scratch,
+    .cost = input_cost,
+    .phase = {{input_pack_parts, input_pack}, {input_parts, input_run}}};
+KERNEL(conv_grad_kernel) = {.scratch = kernel_scratch,
+                            .cost = kernel_cost,
+                            .phase = {{kernel_parts, kernel_run}, {sum_parts, sum_run}}};

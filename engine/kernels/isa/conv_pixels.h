@@ -1,0 +1,153 @@
+/* Convolution of x with packed weights into y of any strides: the forward pass and, on
+ * the output's gradient with turned weights, the gradient with respect to the input.
+ *
+ * The rows of a tile are neighbours of one output row, of one output column, or the same
+ * pixel of several images, so that the taps inside the image are the same for the whole
+ * tile. Where a row of taps lies side by side in memory it is one run of multiply-adds. */
+#ifndef CDL_KERNELS_ISA_CONV_PIXELS_H
+#define CDL_KERNELS_ISA_CONV_PIXELS_H
+#include "kernels/isa/conv_tile.h"
+
+#define PIXEL_TILE(m, v)                                                                 \
+    static void pixel_##m##_##v(const PixelTile *t) { pixel_body(m, v, t); }
+#define PIXEL_NAME(m, v) [v - 1][m - 1] = pixel_##m##_##v,
+typedef void PixelFunction(const PixelTile *tile);
+SIZES(PIXEL_TILE)
+static PixelFunction *const pixel_functions[TILE_VECTORS][TILE_ROWS] = {
+    SIZES(PIXEL_NAME)};
+
+/* A run of packed weights that stays in the second level cache beside the images, and
+ * the images that pass over it before the next run is taken. */
+enum { WEIGHT_BYTES = 768 << 10, IMAGE_BYTES = 1 << 20 };
+/* Fewer pixels than these are no row or column of their own. */
+enum { FEW_PIXELS = 5, FEW_IMAGES = 4 };
+
+typedef struct Pixels {
+    ConvAxis axis[CONV_AXES];
+    int64_t depth, channels; /* summed in each tap; of y */
+    const REAL *x;
+    int64_t x_step[CONV_AXES], x_image;
+    const REAL *weights, *bias;
+    REAL *y;
+    int64_t y_step[CONV_AXES], y_image;
+    bool relu;
+} Pixels;
+
+/* What the rows of a tile follow. */
+typedef enum Along { ALONG_ROWS = 1, ALONG_COLUMNS = 2, ALONG_IMAGES = 3 } Along;
+
+/* One pixel of the output, the first of a segment. */
+typedef struct Place {
+    int64_t image, at[CONV_AXES];
+} Place;
+
+/* n pixels from a place on, with the same taps; channels [begin, end). */
+static void segment(const Pixels *p, Place place, Along along, int64_t n, Span channels) {
+    Span taps[CONV_AXES];
+    PixelTile t = {.depth = p->depth, .relu = p->relu};
+    const REAL *x = p->x + place.image * p->x_image;
+    REAL *y = p->y + place.image * p->y_image;
+    int64_t first = 0, all = p->depth;
+    for (int k = CONV_AXES - 1; k >= 0; k--) {
+        const ConvAxis *a = &p->axis[k];
+        taps[k] = axis_taps(a, place.at[k]);
+        int64_t start = place.at[k] * a->stride - a->before + taps[k].begin * a->dilation;
+        t.taps[k] = taps[k].end - taps[k].begin;
+        t.a_tap[k] = a->dilation * p->x_step[k];
+        t.b_tap[k] = all;
+        first += taps[k].begin * all;
+        all *= a->kernel;
+        if (t.taps[k] > 0) x += start * p->x_step[k];
+        y += place.at[k] * p->y_step[k];
+    }
+    if (t.a_tap[2] == p->depth) {
+        t.depth *= t.taps[2];
+        t.taps[2] = 1;
+    }
+    t.a_row =
+        along == ALONG_IMAGES ? p->x_image : p->axis[along].stride * p->x_step[along];
+    t.c_row = along == ALONG_IMAGES ? p->y_image : p->y_step[along];
+    const int64_t tap[CONV_AXES] = {t.b_tap[0], t.b_tap[1], t.b_tap[2]};
+    int tallest = tile_rows[block_vectors(p->channels - channels.begin) - 1];
+    int64_t tiles = chunks(n, tallest);
+    for (int64_t i = 0; i < tiles; i++) {
+        int64_t m = n * i / tiles, rows = n * (i + 1) / tiles - m;
+        t.a = x + m * t.a_row;
+        for (int64_t j = channels.begin; j < channels.end;) {
+            int vectors = block_vectors(p->channels - j);
+            for (int k = 0; k < CONV_AXES; k++) t.b_tap[k] = tap[k] * vectors * VW;
+            t.b = p->weights + all * j + first * vectors * VW;
+            t.c = y + m * t.c_row + j;
+            t.bias = p->bias ? p->bias + j : NULL;
+            t.last = block_last(p->channels - j, vectors);
+            pixel_functions[vectors - 1][rows - 1](&t);
+            j += vectors * VW;
+        }
+    }
+}
+
+/* Some images, one plane and some rows of them. */
+static void block(const Pixels *p, Span images, int64_t plane, Span rows, Span channels) {
+    Span inner = axis_inner(&p->axis[2]), tall = axis_inner(&p->axis[1]);
+    const int64_t columns = p->axis[2].out;
+    tall.begin = least(most(tall.begin, rows.begin), rows.end);
+    tall.end = most(tall.begin, least(tall.end, rows.end));
+    if (inner.end - inner.begin < FEW_PIXELS && images.end - images.begin >= FEW_IMAGES) {
+        inner = (Span){columns, columns};
+        tall = (Span){rows.end, rows.end};
+    }
+    if (tall.end - tall.begin < FEW_PIXELS) tall = (Span){rows.end, rows.end};
+    for (int64_t n = images.begin; n < images.end; n++) {
+        if (inner.end > inner.begin)
+            for (int64_t r = rows.begin; r < rows.end; r++)
+                segment(p, (Place){n, {plane, r, inner.begin}}, ALONG_COLUMNS,
+                        inner.end - inner.begin, channels);
+        if (tall.end > tall.begin)
+            for (int64_t q = 0; q < columns; q++) {
+                if (q == inner.begin) q = inner.end;
+                if (q >= columns) break;
+                segment(p, (Place){n, {plane, tall.begin, q}}, ALONG_ROWS,
+                        tall.end - tall.begin, channels);
+            }
+    }
+    for (int64_t r = rows.begin; r < rows.end; r++) {
+        if (r == tall.begin) r = tall.end;
+        if (r >= rows.end) break;
+        for (int64_t q = 0; q < columns; q++) {
+            if (q == inner.begin) q = inner.end;
+            if (q >= columns) break;
+            segment(p, (Place){images.begin, {plane, r, q}}, ALONG_IMAGES,
+                    images.end - images.begin, channels);
+        }
+    }
+}
+
+/* The channels whose weights stay in the cache together. */
+static Span channel_run(const Pixels *p, int64_t begin) {
+    int64_t taps = p->axis[0].kernel * p->axis[1].kernel * p->axis[2].kernel;
+    int64_t bytes = most(1, taps * p->depth * PANEL * (int64_t)sizeof(REAL));
+    int64_t run = PANEL * most(1, WEIGHT_BYTES / bytes);
+    bool end = p->channels - begin <= run + VW;
+    return (Span){begin, end ? p->channels : begin + run};
+}
+
+/* All planes, `part` of `parts` of the rows, of some images. */
+static void pixels_run(const Pixels *p, Span images, int64_t part, int64_t parts) {
+    const ConvAxis *a = p->axis;
+    int64_t bytes = a[0].in * a[1].in * a[2].in * p->depth +
+                    a[0].out * a[1].out * a[2].out * p->channels;
+    int64_t group = most(1, IMAGE_BYTES / most(1, bytes * (int64_t)sizeof(REAL)));
+    Span rows = {a[1].out * part / parts, a[1].out * (part + 1) / parts};
+    if (rows.begin == rows.end || !a[2].out) return;
+    for (int64_t n = images.begin; n < images.end; n += group) {
+        Span some = {n, least(n + group, images.end)};
+        for (int64_t j = 0; j < p->channels;) {
+            Span channels = channel_run(p, j);
+            for (int64_t plane = 0; plane < a[0].out; plane++)
+                block(p, some, plane, rows, channels);
+            j = channels.end;
+        }
+    }
+}
+
+#endif

@@ -1,0 +1,215 @@
+--- Keeps a run in a folder, so that a script that was killed and is started again goes on where it
+-- was: at the last border between two epochs, with the same bits as if it had never stopped.
+--
+-- A snapshot (cdl/snapshot.lua) is written when training begins and after every epoch, when all
+-- other callbacks have heard of its end; each replaces the one before in one step. With a number
+-- of batches as save_freq one is written after every so many batches, too; from such a one the
+-- epoch is begun again, as in Keras, with the weights of that batch. A run that ends by itself
+-- takes its folder away, unless delete_checkpoint is false: then it is not trained again.
+local core = require "cdl.core"
+local signature = require "cdl.signature"
+local snapshot = require "cdl.snapshot"
+local Callback = require "cdl.callbacks.callback"
+
+local BackupAndRestore = Callback:extend "BackupAndRestore"
+
+BackupAndRestore.signature = signature.new("BackupAndRestore", {
+  { "backup_dir", "string", doc = "the run's own folder; it is made" },
+  { "save_freq", "any", "epoch", doc = "'epoch', or a number of batches" },
+  { "double_checkpoint", "boolean", false, doc = "keep the snapshot before the last one, too" },
+  { "delete_checkpoint", "boolean", true, doc = "remove the snapshots when training has ended by itself" },
+}, { doc = "goes on with a run that was killed (keras.callbacks.BackupAndRestore)" })
+
+--- The run's state is whole when all others have done their part.
+BackupAndRestore.runs_last = { on_train_begin = true, on_epoch_end = true, on_exit = true }
+
+local FILE, BEFORE = "latest.npz", "latest.npz.bkp"
+
+function BackupAndRestore:init(...)
+  local args = BackupAndRestore.signature:read(...)
+  if not args.backup_dir or args.backup_dir == "" then
+    core.raise "BackupAndRestore: Empty `backup_dir` argument passed; wanted the name of a folder"
+  end
+  local frequency = args.save_freq
+  if frequency ~= "epoch" then
+    frequency = math.type(frequency) and math.tointeger(frequency)
+    if not frequency or frequency < 1 then
+      core.raise(("BackupAndRestore: Invalid value for argument `save_freq`: %s; wanted 'epoch' or a number "
+        .. "of batches"):format(signature.describe(args.save_freq)))
+    end
+    self.on_train_batch_end = self.count_batch
+  end
+  self.backup_dir, self.save_freq = args.backup_dir, frequency
+  self.double_checkpoint, self.delete_checkpoint = args.double_checkpoint, args.delete_checkpoint
+  self.path = self.backup_dir .. "/" .. FILE
+  self.path_before = self.backup_dir .. "/" .. BEFORE
+  self.current_epoch, self.last_batch, self.batches_seen = 1, 0, 0
+end
+
+-- ---- reading ----
+
+-- The last snapshot that can be read; nil when there is none at all.
+local function find_snapshot(self)
+  local first_problem
+  for _, path in ipairs { self.path, self.path_before } do
+    if core.path_kind(path) then
+      local found, problem = snapshot.read(path)
+      if found and first_problem then
+        core.warn(("BackupAndRestore: %s; going back to the snapshot before, %s"):format(first_problem, path))
+      end
+      if found then return found end
+      first_problem = first_problem or problem
+    end
+  end
+  if first_problem then
+    core.raise(("BackupAndRestore: cannot go on with the run in '%s': %s; remove the folder to begin anew"):format(
+      self.backup_dir, first_problem))
+  end
+end
+
+--- Looks for a run to go on with, before fit reads its data. Gives the place where it goes on:
+-- epoch, fits (its number among the model's fits), pass and drawn (position in the data).
+function BackupAndRestore:open(model, list, epochs)
+  self.list, self.epochs = list, epochs
+  local found = find_snapshot(self)
+  self.found, self.is_over = found, nil
+  if not found then return nil end
+  -- More epochs than were asked for then: the run goes on to them.
+  local is_longer = epochs > found.epochs
+  self.is_over = (found.finished or found.stop) and not is_longer
+  self.seed_differences = snapshot.prepare(found, model)
+  return { epoch = self.is_over and math.max(epochs + 1, found.epoch) or found.epoch,
+    fits = found.model.fits, pass = found.pass, drawn = found.drawn }
+end
+
+--- Tells what the run is made of (snapshot.identity). For a run that has ended already: puts the
+-- model and the callbacks into its last state, and gives true.
+function BackupAndRestore:start(identity)
+  self.identity = identity
+  if not (self.found and self.found.finished and self.is_over) then return false end
+  snapshot.restore_model(self.found.model, self.model, ("the run in '%s'"):format(self.backup_dir))
+  snapshot.restore_callbacks(self.found.callbacks, self.list)
+  return true
+end
+
+--- The state of a callback that is about to be restored; nil when there is none.
+function BackupAndRestore:state_for(key) return self.found and self.found.callbacks[key] end
+
+-- Says what is not as it was.
+local function tell(self, found, optimizer_differences)
+  local differences = {}
+  local function add(list) table.move(list, 1, #list, #differences + 1, differences) end
+  if self.list then -- else driven by hand, and nothing is known
+    add(self.seed_differences)
+    add(snapshot.differences(found.identity, self.identity))
+    add(snapshot.other_callbacks(found.callbacks, self.list))
+  end
+  add(optimizer_differences)
+  if found.batch > 0 then
+    core.warn(("BackupAndRestore: the run in '%s' was saved after batch %d of epoch %d; this epoch begins "
+      .. "again, with the weights of that batch"):format(self.backup_dir, found.batch, found.epoch))
+  end
+  if #differences > 0 then
+    core.warn(("BackupAndRestore: the run in '%s' goes on, but not everything is as it was, so its numbers "
+      .. "may be others than without the break:\n  %s"):format(self.backup_dir,
+      table.concat(differences, "\n  ")))
+  end
+end
+
+local function restore(self, found)
+  local differences = snapshot.restore_model(found.model, self.model,
+    ("the snapshot in '%s'"):format(self.backup_dir))
+  if self.list then snapshot.restore_callbacks(found.callbacks, self.list) end
+  tell(self, found, differences)
+  snapshot.restore_random(found.random)
+  self.current_epoch, self.last_batch = found.epoch, found.batch
+  if self.is_over then self.model.stop_training = true end
+end
+
+-- ---- writing ----
+
+-- What belongs to the border between two epochs. With snapshots between borders it must not
+-- change with the epoch, so it is copied.
+local function take_border(self)
+  local _, _, pass, drawn = core.run_position()
+  local border = { callbacks = self.list and snapshot.states_of(self.list) or {},
+    random = snapshot.random_state(), pass = pass or 0, drawn = drawn or 0 }
+  self.border = self.save_freq == "epoch" and border or snapshot.copy(border)
+end
+
+local function save(self, epoch, batch, finished)
+  local contents = { epoch = epoch, batch = batch, epochs = self.epochs or epoch, finished = finished or false,
+    stop = batch == 0 and self.model.stop_training == true, identity = self.identity or {},
+    model = snapshot.state_of_model(self.model) }
+  for name, value in pairs(self.border) do contents[name] = value end
+  if self.double_checkpoint and core.path_kind(self.path) == "file" then
+    local ok, problem = os.rename(self.path, self.path_before)
+    if not ok then core.raise("BackupAndRestore: cannot keep the snapshot before: " .. problem) end
+  end
+  local ok, problem = snapshot.write(self.path, contents)
+  if not ok then core.raise("BackupAndRestore: " .. problem) end
+end
+
+-- Files that a process left which was killed while it wrote.
+local function remove_leftovers(self)
+  for _, name in ipairs(core.list_folder(self.backup_dir) or {}) do
+    local process = name:match "^%.cdl%-(%d+)%-%d+%.tmp$"
+    if process and not core.path_kind("/proc/" .. process) then os.remove(self.backup_dir .. "/" .. name) end
+  end
+end
+
+function BackupAndRestore:on_train_begin()
+  local model = self.model
+  if not model.built and #model.weights == 0 then
+    core.raise(("BackupAndRestore: model '%s' has no weights yet; build it first"):format(model.name))
+  end
+  if not model.callbacks or self.list ~= model.callbacks then -- driven by hand
+    self.list, self.identity, self.is_over, self.epochs = nil, nil, nil, nil
+    self.found = find_snapshot(self)
+  end
+  core.make_folder(self.backup_dir)
+  remove_leftovers(self)
+  local found = self.found
+  self.found, self.last_batch, self.batches_seen = nil, 0, 0
+  if found then
+    restore(self, found)
+    take_border(self)
+    self.border.pass, self.border.drawn = found.pass, found.drawn
+  else
+    self.current_epoch = self.first_epoch or 1
+    take_border(self)
+    save(self, self.current_epoch, 0)
+  end
+end
+
+function BackupAndRestore:on_epoch_end(epoch)
+  self.current_epoch, self.last_batch = epoch + 1, 0
+  take_border(self)
+  save(self, epoch + 1, 0)
+end
+
+--- on_train_batch_end of one whose save_freq is a number of batches. The count runs on over
+-- epochs.
+function BackupAndRestore:count_batch(batch)
+  local added = batch > self.last_batch and batch - self.last_batch or batch
+  self.last_batch = batch
+  self.batches_seen = self.batches_seen + added
+  if self.batches_seen < self.save_freq then return end
+  self.batches_seen = 0
+  save(self, self.current_epoch, batch)
+end
+
+function BackupAndRestore:on_exit(reason)
+  if reason ~= "completed" and reason ~= "stop_training" then return end
+  if self.delete_checkpoint and not self.keeps_finished then
+    os.remove(self.path)
+    os.remove(self.path_before)
+    remove_leftovers(self)
+    os.remove(self.backup_dir) -- it stays when the user has put something there
+  else
+    take_border(self)
+    save(self, self.current_epoch, 0, true)
+  end
+end
+
+return BackupAndRestore
