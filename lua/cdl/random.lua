@@ -161,6 +161,16 @@ M.categorical = signature.fn("categorical", {
     return ops.argmax(ops.expand_dims(logits, 2) + gumbel, -1)
   end)
 
+--- A float32 draw for a layer: kind is "uniform" or "normal", reals its parameters, own_seed a seed in
+-- place of cdl.random's, or nil.
+function M.of_shape(kind, shape, reals, own_seed)
+  local key, stream = next_draw(own_seed)
+  return draw(kind, key, stream, shape, "float32", reals)
+end
+
+--- The same of x's shape.
+function M.like(kind, x, reals, own_seed) return M.of_shape(kind, x.shape, reals, own_seed) end
+
 --- x with elements zeroed at `rate` and the others scaled up; mask_shape broadcasts to x. With a
 -- seed of its own the numbers depend on it in place of cdl.random's.
 function M.dropout(x, rate, mask_shape, own_seed)

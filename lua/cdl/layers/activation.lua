@@ -8,6 +8,7 @@ Activation.signature = {
   { "activation", "any", required = true, doc = "name or function" },
 }
 Activation.supports_masking = true
+Activation.one_input = true
 
 function Activation:init(args) self.activation = activations.get(args.activation) end
 

@@ -19,6 +19,7 @@ Dense.signature = {
   { "bias_constraint", "any", doc = "applied to the bias after each update" },
 }
 Dense.supports_masking = true
+Dense.one_input = true
 
 local FUSED = { linear = true, relu = true, tanh = true, sigmoid = true }
 

@@ -12,6 +12,7 @@ Dropout.signature = {
   { "seed", "integer", doc = "for numbers of its own; drawn from cdl.random's seed if left out" },
 }
 Dropout.supports_masking = true
+Dropout.one_input = true
 
 function Dropout:init(args)
   self.rate, self.noise_shape, self.seed = args.rate, args.noise_shape, args.seed

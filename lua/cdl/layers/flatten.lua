@@ -5,6 +5,7 @@ local Layer = require "cdl.layer"
 local Flatten = Layer:extend "Flatten"
 Flatten.doc = "All axes but the batch as one: {batch, a, b} becomes {batch, a * b}; {batch} becomes {batch, 1}."
 Flatten.signature = {}
+Flatten.one_input = true
 
 function Flatten:call(x)
   if x.ndim == 0 then core.raise(("layer '%s': Flatten wants a batch, got a scalar"):format(self.name)) end

@@ -7,6 +7,7 @@ Reshape.doc = "Gives the axes behind the batch another shape, in row-major order
 Reshape.signature = {
   { "target_shape", "shape", required = true, doc = "sizes without the batch; one may be -1" },
 }
+Reshape.one_input = true
 
 function Reshape:init(args) self.target_shape = args.target_shape end
 

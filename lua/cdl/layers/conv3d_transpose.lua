@@ -1,0 +1,2 @@
+--- Conv3DTranspose.
+return require "cdl.layers.base_conv_transpose" ("Conv3DTranspose", 3)

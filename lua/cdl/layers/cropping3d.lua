@@ -1,0 +1,2 @@
+--- Cropping3D.
+return require "cdl.layers.base_cropping" ("Cropping3D", 3, 1)

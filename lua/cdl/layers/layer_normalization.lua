@@ -1,0 +1,38 @@
+--- LayerNormalization (Ba et al. 2016).
+local Layer = require "cdl.layer"
+local normalization = require "cdl.layers.normalization"
+
+local LayerNormalization = Layer:extend "LayerNormalization"
+LayerNormalization.doc = "Normalises each sample over axes to mean 0 and variance 1, then gamma x + beta."
+LayerNormalization.signature = {
+  { "axis", "axes", -1, doc = "the axis, or a list of axes, from 2 or from the end" },
+  { "epsilon", "number", 1e-3, min = 0, doc = "added to the variance" },
+  { "center", "boolean", true, doc = "whether beta is added" },
+  { "scale", "boolean", true, doc = "whether gamma multiplies" },
+  { "beta_initializer", "any", "zeros" },
+  { "gamma_initializer", "any", "ones" },
+  { "beta_regularizer", "any" },
+  { "gamma_regularizer", "any" },
+  { "beta_constraint", "any" },
+  { "gamma_constraint", "any" },
+}
+LayerNormalization.supports_masking = true
+
+function LayerNormalization:build(input_shape)
+  local shape = {}
+  for i, place in ipairs(normalization.places(self, self.args.axis, #input_shape)) do
+    shape[i] = input_shape[place]
+  end
+  self.gamma = normalization.add(self, "gamma", shape, self.args.scale)
+  self.beta = normalization.add(self, "beta", shape, self.args.center)
+end
+
+function LayerNormalization:call(x)
+  local places = normalization.places(self, self.args.axis, x.ndim)
+  local y = normalization.standardise(normalization.as_float(x), places, self.args.epsilon)
+  if self.gamma then y = y * normalization.spread(self.gamma, places, x) end
+  if self.beta then y = y + normalization.spread(self.beta, places, x) end
+  return y
+end
+
+return LayerNormalization

@@ -1,0 +1,2 @@
+--- MaxPooling1D.
+return require "cdl.layers.base_pooling" ("MaxPooling1D", "max_pool", 1)

@@ -1,0 +1,51 @@
+--- What layers that normalise each sample share: the axes, and the weights gamma and beta.
+local core = require "cdl.core"
+local ops = require "cdl.ops"
+
+local M = {}
+
+--- Axes from 1, in order, from one axis or a list of them.
+function M.places(layer, axis, ndim)
+  local places, seen = {}, {}
+  for i, one in ipairs(type(axis) == "number" and { axis } or axis) do
+    local place = one > 0 and one or ndim + 1 + one
+    if place < 2 or place > ndim or seen[place] then
+      core.raise(("layer '%s': axis %d is the batch, given twice or out of range for inputs with %d axes"):format(
+        layer.name, one, ndim))
+    end
+    seen[place] = true
+    places[i] = place
+  end
+  table.sort(places)
+  return places
+end
+
+--- Adds a weight of that shape, if the argument `wanted` is not false.
+function M.add(layer, name, shape, wanted)
+  if wanted == false then return nil end
+  for _, n in ipairs(shape) do
+    if n < 0 then core.raise(("layer '%s': the normalised sizes must be known"):format(layer.name)) end
+  end
+  local args = layer.args
+  return layer:add_weight { name = name, shape = shape, initializer = args[name .. "_initializer"],
+    regularizer = args[name .. "_regularizer"], constraint = args[name .. "_constraint"] }
+end
+
+--- A weight with the input's number of axes: size 1 where it does not vary.
+function M.spread(weight, places, x)
+  local shape = {}
+  for i = 1, x.ndim do shape[i] = 1 end
+  for _, place in ipairs(places) do shape[place] = x.shape[place] end
+  return ops.reshape(weight, shape)
+end
+
+--- x in float32, if it is of another kind than float.
+function M.as_float(x) return x.dtype:sub(1, 5) == "float" and x or ops.astype(x, "float32") end
+
+--- (x - mean) / sqrt(variance + epsilon) over axes, with the biased variance.
+function M.standardise(x, axes, epsilon)
+  local centered = x - ops.mean(x, axes, true)
+  return centered * ops.rsqrt(ops.mean(ops.square(centered), axes, true) + epsilon)
+end
+
+return M

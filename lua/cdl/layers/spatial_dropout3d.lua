@@ -1,0 +1,1 @@
+return require "cdl.layers.spatial_dropout"(3)

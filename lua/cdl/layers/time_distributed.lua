@@ -1,0 +1,33 @@
+--- TimeDistributed: one layer for every step of a sequence.
+local class = require "cdl.class"
+local core = require "cdl.core"
+local Layer = require "cdl.layer"
+local ops = require "cdl.ops"
+local words = require "cdl.words"
+
+local TimeDistributed = Layer:extend "TimeDistributed"
+TimeDistributed.doc = "Applies a layer to every step of {batch, steps, ...}, with the same weights."
+TimeDistributed.signature = {
+  { "layer", "any", required = true, doc = "the layer for one step" },
+}
+TimeDistributed.supports_masking = true
+
+function TimeDistributed:init(args)
+  if not class.is(args.layer, Layer) then
+    core.raise(("TimeDistributed: layer must be a layer, got %s"):format(words.describe(args.layer)))
+  end
+  self.layer = args.layer
+end
+
+-- Steps become samples: the layer treats each on its own.
+function TimeDistributed:call(x, training)
+  if x.ndim < 3 then
+    core.raise(("layer '%s': TimeDistributed wants {batch, steps, ...}, got shape {%s}"):format(self.name,
+      table.concat(x.shape, ", ")))
+  end
+  local batch, steps = x.shape[1], x.shape[2]
+  local y = self.layer(ops.reshape(x, table.move(x.shape, 3, x.ndim, 2, { batch * steps })), training)
+  return ops.reshape(y, table.move(y.shape, 2, y.ndim, 3, { batch, steps }))
+end
+
+return TimeDistributed

@@ -1,0 +1,2 @@
+--- ZeroPadding3D.
+return require "cdl.layers.base_zero_padding" ("ZeroPadding3D", 3)

@@ -1,0 +1,114 @@
+-- What the comparison with Keras does not show of layers: masks, errors, functional forms.
+local cdl = require "cdl"
+local layers = cdl.layers
+
+local function message(f, ...)
+  local ok, text = pcall(f, ...)
+  assert.is_false(ok)
+  return text
+end
+
+describe("masks", function()
+  local ids = cdl.tensor({ { 1, 2, 0 }, { 3, 0, 0 } }, "int32")
+
+  -- A layer that hands its mask out as numbers.
+  local Probe = cdl.Layer:extend "Probe"
+  Probe.takes_mask = true
+  function Probe:call(x, _, mask)
+    return mask and mask:astype "float32" or x:sum(-1) * 0 - 1
+  end
+
+  it("come from Embedding and pass through layers that support them", function()
+    local want = { { 1, 1, 0 }, { 1, 0, 0 } }
+    local embed = { input_dim = 5, output_dim = 4, mask_zero = true }
+    local function chain(...)
+      local list = { layers.Embedding(embed), ... }
+      list[#list + 1] = Probe()
+      return cdl.Sequential(list):predict(ids, { verbose = 0 }):totable()
+    end
+    assert.are.same(want, chain())
+    assert.are.same(want, chain(layers.Dense(3), layers.Dropout(0.5), layers.LayerNormalization(), layers.LeakyReLU()))
+    assert.are.same({ { -1, -1, -1 }, { -1, -1, -1 } }, chain(layers.Reshape { 3, 4 }))
+    assert.are.same({ { -1, -1, -1 }, { -1, -1, -1 } },
+      cdl.Sequential { layers.Embedding(5, 4), Probe() }:predict(ids, { verbose = 0 }):totable())
+  end)
+
+  it("come from Masking, which zeroes the masked steps", function()
+    local x = cdl.tensor { { { 9, 9 }, { 1, 9 } } }
+    assert.are.same({ { { 0, 0 }, { 1, 9 } } }, layers.Masking(9)(x):totable())
+    assert.are.same({ { false, true } }, layers.Masking(9)(x).mask:totable())
+  end)
+
+  it("weigh the loss: sum(l m) / sum(m)", function()
+    local model = cdl.Sequential { layers.Masking { input_shape = { 2, 1 } }, layers.Dense { 1, kernel_initializer = "ones" } }
+    model:compile { optimizer = "sgd", loss = "mse" }
+    local x = cdl.tensor { { { 2 }, { 0 } } }
+    assert.are.equal(4, model:evaluate(x, cdl.tensor { { { 0 }, { 7 } } }, { verbose = 0 }))
+  end)
+
+  it("are combined by merging layers", function()
+    local a, b = cdl.Input { -1 }, cdl.Input { -1 }
+    local embed = layers.Embedding { input_dim = 5, output_dim = 2, mask_zero = true }
+    local added = cdl.Model { inputs = { a, b }, outputs = Probe()(layers.add { embed(a), embed(b) }) }
+    local other = cdl.tensor({ { 0, 2, 0 }, { 0, 0, 1 } }, "int32")
+    assert.are.same({ { 1, 1, 0 }, { 1, 0, 1 } }, added:predict({ ids, other }, { verbose = 0 }):totable())
+  end)
+
+  it("can be read from a symbol", function()
+    local x = cdl.Input { 3 }
+    local y = layers.Embedding { input_dim = 5, output_dim = 2, mask_zero = true }(x)
+    assert.are.same({ -1, 3 }, y.mask.shape)
+    assert.are.equal("bool", y.mask.dtype)
+    local f = cdl.Function { inputs = { x }, outputs = { y.mask } }
+    assert.are.same({ { true, true, false }, { true, false, false } }, f(ids:astype "float32"):totable())
+  end)
+
+  it("make Softmax give 0 where they are false", function()
+    local y = layers.Softmax()(cdl.tensor { { 1, 1, 5 } }, false, cdl.tensor { { true, true, false } })
+    assert.are.same({ { 0.5, 0.5, 0 } }, y:totable())
+  end)
+end)
+
+describe("layers", function()
+  it("TimeDistributed applies one layer to every step", function()
+    local inner = layers.Dense(2)
+    local x = cdl.random.normal { shape = { 3, 4, 5 } }
+    local y = layers.TimeDistributed(inner)(x)
+    assert.are.same({ 3, 4, 2 }, y.shape)
+    assert.is_true((y[{ {}, 2 }] - inner(x[{ {}, 2 }])):abs():max():item() < 1e-6)
+    assert.are.equal(2, #inner.weights)
+    assert.matches("TimeDistributed: layer must be a layer", message(layers.TimeDistributed, 3))
+  end)
+
+  it("Embedding names an id out of range", function()
+    local embed = layers.Embedding(4, 2)
+    assert.matches("layers_spec.lua:%d+: .*7", message(embed, cdl.tensor({ { 1, 7 } }, "int32")))
+    local fixed = layers.Embedding { 2, 2, weights = { { 1, 2 }, { 3, 4 } } }
+    assert.are.same({ { { 3, 4 } } }, fixed(cdl.tensor({ { 1 } }, "int32")):totable())
+  end)
+
+  it("ActivityRegularization joins the loss", function()
+    local model = cdl.Sequential { layers.ActivityRegularization { l1 = 0.5, l2 = 0.1, input_shape = { 2 } } }
+    model:compile { optimizer = "sgd", loss = "mse" }
+    local x = cdl.tensor { { 1, -2 }, { 0, 0 } }
+    assert.is_true(math.abs(model:evaluate(x, x, { verbose = 0 }) - (0.5 * 3 + 0.1 * 5) / 2) < 1e-6)
+  end)
+
+  it("say what they want", function()
+    assert.matches("at least 1", message(layers.Add(), cdl.ones { 2, 2 }))
+    assert.matches("2 tensors", message(layers.Subtract(), { cdl.ones { 2 }, cdl.ones { 2 }, cdl.ones { 2 } }))
+    assert.matches("each of 1 to 2 once", message(layers.Permute, { 1, 1 }))
+    assert.matches("{batch, features}", message(layers.RepeatVector(2), cdl.ones { 2, 3, 4 }))
+    assert.matches("do not fall into 4 groups", message(layers.GroupNormalization(4), cdl.ones { 2, 6 }))
+    assert.matches("axis 1 is the batch", message(layers.Concatenate, { axis = 1 }))
+    assert.matches("summed axes have 3 and 4", message(layers.Dot(2), { cdl.ones { 2, 3 }, cdl.ones { 2, 4 } }))
+    assert.matches("5 axes", message(layers.SpatialDropout3D(0.5), cdl.ones { 2, 6 }, true))
+  end)
+
+  it("have functional forms for merging", function()
+    local a, b = cdl.tensor { { 1, 2 } }, cdl.tensor { { 3, 4 } }
+    assert.are.same({ { 4, 6 } }, layers.add { a, b }:totable())
+    assert.are.same({ { 1, 2, 3, 4 } }, layers.concatenate { a, b }:totable())
+    assert.are.same({ { 11 } }, layers.dot({ a, b }, { axes = 2 }):totable())
+  end)
+end)
