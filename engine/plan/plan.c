@@ -98,7 +98,7 @@ static bool make_own_memory(Plan *plan, Err *err) {
     }
     plan->own = mem_zalloc(plan->own_bytes + MEM_ALIGN);
     if (!plan->own)
-        return err_set(err, "no memory for %zu bytes of outputs", plan->own_bytes);
+        return err_set(err, "out of memory for %zu bytes of outputs", plan->own_bytes);
     for (int k = 0; k < plan->n_out; k++)
         plan->outputs[k].data = plan->own + plan->blocks[plan->output_block[k]].offset;
     return true;

@@ -24,7 +24,7 @@ bool scratch_reserve(size_t bytes, Err *err) {
     if (bytes <= scratch.bytes) return true;
     plan_release_scratch(); /* first, so that the peak is not the sum of both */
     char *base = mem_alloc(bytes);
-    if (!base) return err_set(err, "no memory for %zu bytes of scratch", bytes);
+    if (!base) return err_set(err, "out of memory for %zu bytes of scratch", bytes);
     scratch.base = base;
     scratch.bytes = bytes;
     scratch.generation++;

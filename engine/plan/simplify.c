@@ -18,7 +18,7 @@ typedef struct Table {
 
 static const Attrs no_attrs;
 
-bool plan_no_memory(Err *err) { return err_set(err, "no memory for the plan"); }
+bool plan_no_memory(Err *err) { return err_set(err, "out of memory for the plan"); }
 
 NodeId draft_base(const Draft *draft, NodeId node) {
     const Node *n = &draft->nodes[node];

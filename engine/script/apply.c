@@ -1,6 +1,5 @@
 /* Ops in Lua: one C function per row of the op table. With eager inputs the kernel runs at
  * once; in a trace a node is added. */
-#include <math.h>
 #include <string.h>
 #include "script/value.h"
 
@@ -8,6 +7,7 @@ typedef struct Input {
     Value *value;       /* tensor, or */
     Variable *variable; /* variable, or */
     double number;      /* number or boolean */
+    int64_t whole;      /* the same, exactly, when type.dtype is int64 */
     bool weak;
     Type type;
 } Input;
@@ -45,13 +45,18 @@ static Input read_input(lua_State *L, int index, const char *op) {
     case LUA_TNUMBER:
         input.number = lua_tonumber(L, index);
         input.weak = true;
-        input.type.dtype = input.number == floor(input.number) && isfinite(input.number) ? DTYPE_INT64 : DTYPE_FLOAT32;
+        input.type.dtype = value_fits(DTYPE_INT64, input.number) || lua_isinteger(L, index) ? DTYPE_INT64
+                                                                                           : DTYPE_FLOAT32;
+        if (input.type.dtype == DTYPE_INT64)
+            input.whole = lua_isinteger(L, index) ? lua_tointeger(L, index) : (int64_t)input.number;
         return input;
     case LUA_TBOOLEAN:
         input.number = lua_toboolean(L, index);
         input.type.dtype = DTYPE_BOOL;
         return input;
     case LUA_TTABLE:
+        if (luaL_getmetafield(L, index, "__name") != LUA_TNIL)
+            script_raise(L, "%s: tensor expected, got %s", op, lua_tostring(L, -1));
         script_table_tensor(L, index, -1);
         lua_replace(L, index);
         break;
@@ -80,6 +85,45 @@ static bool wants_trace(const Trace *trace, const Input *in, int count) {
     return false;
 }
 
+/* A Lua number in an integer dtype that cannot hold it. Sums, differences and products wrap, so
+ * the number may wrap first; the larger and the smaller stop at the dtype's ends; elsewhere no
+ * number of that dtype gives the right result. */
+static void fit_number(lua_State *L, OpId op, Input *input, DType dtype) {
+    if (dtype_is_float(dtype) || dtype == DTYPE_BOOL) return;
+    if (input->type.dtype == DTYPE_FLOAT32)
+        script_raise(L, "%s: %g is not an integer", op_name(op), input->number);
+    if (dtype == DTYPE_INT64 || value_fits(dtype, (double)input->whole)) return;
+    if (op == OP_add || op == OP_sub || op == OP_mul)
+        input->whole = dtype == DTYPE_UINT8 ? (uint8_t)input->whole : (int32_t)(uint32_t)input->whole;
+    else if (op == OP_maximum || op == OP_minimum)
+        input->whole = input->whole < 0         ? (dtype == DTYPE_UINT8 ? 0 : INT32_MIN)
+                       : dtype == DTYPE_UINT8 ? UINT8_MAX
+                                              : INT32_MAX;
+    else
+        script_raise(L, "%s: %lld does not fit in dtype %s", op_name(op), (long long)input->whole,
+                     dtype_name(dtype));
+    input->number = (double)input->whole;
+}
+
+static bool number_tensor(const Input *input, DType dtype, Tensor *out, Err *err) {
+    if (!tensor_new(out, dtype, (Shape){0}, err)) return false;
+    if (dtype == DTYPE_INT64 && input->weak) *(int64_t *)out->data = input->whole;
+    else dtype_store(dtype, out->data, input->number);
+    return true;
+}
+
+/* A number as a node. A graph's numbers are doubles: a larger integer becomes a constant. */
+static NodeId number_node(lua_State *L, Graph *graph, const Input *input, DType dtype) {
+    if (dtype != DTYPE_INT64 || !input->weak || (int64_t)input->number == input->whole)
+        return graph_number(graph, dtype, input->number);
+    Tensor scalar;
+    Err err = {0};
+    if (!number_tensor(input, dtype, &scalar, &err)) script_error(L, &err);
+    NodeId node = graph_constant(graph, &scalar);
+    tensor_release(&scalar);
+    return node;
+}
+
 static int apply_traced(lua_State *L, OpId op, const Attrs *attrs, int count, const Input *in,
                         const DType to[]) {
     Graph *graph = vm_get(L)->trace->graph;
@@ -87,7 +131,7 @@ static int apply_traced(lua_State *L, OpId op, const Attrs *attrs, int count, co
     trace_locate(L);
     for (int k = 0; k < count; k++) {
         if (in[k].variable) node[k] = trace_read(L, in[k].variable);
-        else if (!in[k].value) node[k] = graph_number(graph, to[k], in[k].number);
+        else if (!in[k].value) node[k] = number_node(L, graph, &in[k], to[k]);
         else if (in[k].value->kind == VALUE_TRACED) node[k] = trace_node(L, in[k].value);
         else node[k] = trace_capture(L, &in[k].value->tensor);
     }
@@ -105,13 +149,6 @@ static bool memory_again(lua_State *L, Err *err) {
     lua_gc(L, LUA_GCCOLLECT, 0);
     tensor_trim();
     *err = (Err){0};
-    return true;
-}
-
-static bool number_tensor(const Input *input, DType dtype, Tensor *out, Err *err) {
-    if (!tensor_new(out, dtype, (Shape){0}, err)) return false;
-    if (dtype == DTYPE_INT64) *(int64_t *)out->data = (int64_t)input->number;
-    else dtype_store(dtype, out->data, input->number);
     return true;
 }
 
@@ -163,6 +200,8 @@ static int apply_row(lua_State *L) {
         number[k] = in[k].number;
     }
     op_cast(op, count, types, weak, number, to);
+    for (int k = 0; k < count; k++)
+        if (weak[k]) fit_number(L, op, &in[k], to[k]);
     if (wants_trace(vm_get(L)->trace, in, count)) return apply_traced(L, op, &attrs, count, in, to);
     return apply_eager(L, op, &attrs, count, in, to);
 }

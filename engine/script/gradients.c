@@ -46,8 +46,9 @@ static void push_gradient(lua_State *L, int k, NodeId gradient, bool zeros) {
     value_push_node(L, gradient);
 }
 
-/* core.gradients(list of y, list of x, zeros) -> list. y of any shape is summed; x are tensors
- * or variables; a variable means the newest version that y depends on. */
+/* core.gradients(list of y, list of x, zeros) -> list, and how many x the y depend on. y of any
+ * shape is summed; x are tensors or variables; a variable means the newest version that y
+ * depends on. */
 static int core_gradients(lua_State *L) {
     Graph *graph = trace_get(L)->graph;
     int n_y = (int)luaL_len(L, 1), n_x = (int)luaL_len(L, 2), count = 0;
@@ -74,14 +75,17 @@ static int core_gradients(lua_State *L) {
     graph_gradients(graph, n_y, y, NULL, count, x, dx);
     trace_check(L);
     lua_createtable(L, n_x, 0);
+    int depends = 0;
     for (int k = 0; k < n_x; k++) {
         NodeId found = NODE_NONE;
         for (int c = first[k]; c < first[k + 1] && found == NODE_NONE; c++) found = dx[c];
+        depends += found != NODE_NONE;
         push_gradient(L, k + 1, found, lua_toboolean(L, 3));
         lua_seti(L, -2, k + 1);
         lua_settop(L, 8);
     }
-    return 1;
+    lua_pushinteger(L, depends);
+    return 2;
 }
 
 /* core.producer(x) -> name of the op that made the traced tensor x, then that op's inputs;

@@ -61,6 +61,26 @@ static void store_leaf(Reader *r, char **to) {
     *to += size;
 }
 
+/* Raises for a key beside 1 .. count in the table on top: it would be left out silently. */
+static void check_keys(Reader *r, lua_Integer count, const lua_Integer at[], int depth) {
+    lua_State *L = r->L;
+    luaL_checkstack(L, 4, NULL);
+    lua_pushnil(L);
+    while (lua_next(L, -2)) {
+        lua_pop(L, 1);
+        if (lua_isinteger(L, -1) && lua_tointeger(L, -1) >= 1 && lua_tointeger(L, -1) <= count) continue;
+        place_of(r, at, depth);
+        script_raise(L, "the nested table of a tensor holds lists only, but has the key '%s'%s%s%s",
+                     luaL_tolstring(L, -1, NULL), r->place[0] ? " at " : "", r->place,
+                     depth == 0 ? " (a dtype is the second argument)" : "");
+    }
+}
+
+static const char *leaf_name(lua_State *L) {
+    if (value_to(L, -1)) return "a tensor (stack joins tensors)";
+    return luaL_typename(L, -1);
+}
+
 /* Walks the table on top; `to` NULL: only checks and counts. */
 static void walk_table(Reader *r, int depth, lua_Integer at[], char **to) {
     lua_State *L = r->L;
@@ -70,7 +90,7 @@ static void walk_table(Reader *r, int depth, lua_Integer at[], char **to) {
         if (table) script_raise(L, "ragged table: a table at %s where a number is wanted", r->place);
         if (lua_type(L, -1) == LUA_TBOOLEAN) r->booleans++;
         else if (lua_type(L, -1) == LUA_TNUMBER) r->numbers++;
-        else script_raise(L, "a tensor holds numbers or booleans, got %s%s%s", luaL_typename(L, -1),
+        else script_raise(L, "a tensor holds numbers or booleans, got %s%s%s", leaf_name(L),
                           r->place[0] ? " at " : "", r->place);
         if (to) store_leaf(r, to);
         return;
@@ -85,6 +105,7 @@ static void walk_table(Reader *r, int depth, lua_Integer at[], char **to) {
         script_raise(L, "ragged table: %lld entries at %s where %lld are wanted",
                      (long long)luaL_len(L, -1), r->place, (long long)r->shape.dim[depth]);
     }
+    if (!to) check_keys(r, r->shape.dim[depth], at, depth);
     luaL_checkstack(L, 4, NULL);
     for (lua_Integer i = 1; i <= r->shape.dim[depth]; i++) {
         at[depth] = i;
@@ -111,6 +132,26 @@ void script_table_tensor(lua_State *L, int index, int dtype) {
     lua_pop(L, 1);
 }
 
+static bool is_integer_type(DType dtype) { return !dtype_is_float(dtype) && dtype != DTYPE_BOOL; }
+
+void value_check_cast(lua_State *L, const Tensor *from, DType dtype) {
+    if (!is_integer_type(dtype) || from->dtype == dtype || from->dtype == DTYPE_BOOL) return;
+    Tensor dense;
+    Err err = {0};
+    if (!tensor_contiguous(from, &dense, &err)) script_error(L, &err);
+    int64_t size = tensor_size(from), bad = 0;
+    double value = 0;
+    while (bad < size) {
+        value = dtype_load(dense.dtype, dense.data + (size_t)bad * dtype_size(dense.dtype));
+        if (!value_fits(dtype, value)) break;
+        bad++;
+    }
+    tensor_release(&dense);
+    if (bad < size)
+        script_raise(L, "%.14g does not fit in dtype %s at element %lld (astype cuts and wraps)", value,
+                     dtype_name(dtype), (long long)bad + 1);
+}
+
 /* core.tensor(table, number, boolean or tensor [, dtype]) */
 static int core_tensor(lua_State *L) {
     int dtype = lua_isnoneornil(L, 2) ? -1 : (int)script_check_dtype(L, 2);
@@ -122,6 +163,7 @@ static int core_tensor(lua_State *L) {
     }
     if (!given) given = &variable->value;
     Err err = {0};
+    if (dtype >= 0) value_check_cast(L, given, (DType)dtype);
     bool done = dtype < 0 || (DType)dtype == given->dtype ? tensor_copy(given, &copy, &err)
                                                           : tensor_cast(given, (DType)dtype, &copy, &err);
     if (!done) script_error(L, &err);
@@ -136,7 +178,8 @@ static int core_full(lua_State *L) {
     Tensor tensor, scalar;
     Err err = {0};
     double value = lua_isboolean(L, 2) ? lua_toboolean(L, 2) : luaL_checknumber(L, 2);
-    if (!value_fits(dtype, value))
+    bool exact = lua_isinteger(L, 2) && dtype == DTYPE_INT64;
+    if (!exact && !value_fits(dtype, value))
         script_raise(L, "%s does not fit in dtype %s", luaL_tolstring(L, 2, NULL), dtype_name(dtype));
     if (value == 0 && !signbit(value)) {
         if (!tensor_zero(&tensor, dtype, shape, &err)) script_error(L, &err);
@@ -146,7 +189,7 @@ static int core_full(lua_State *L) {
     if (!tensor_new(&tensor, dtype, shape, &err)) script_error(L, &err);
     script_push_tensor(L, tensor);
     if (!tensor_new(&scalar, dtype, (Shape){0}, &err)) script_error(L, &err);
-    if (lua_isinteger(L, 2) && dtype == DTYPE_INT64) *(int64_t *)scalar.data = lua_tointeger(L, 2);
+    if (exact) *(int64_t *)scalar.data = lua_tointeger(L, 2);
     else dtype_store(dtype, scalar.data, value);
     bool done = tensor_assign(&tensor, &scalar, &err);
     tensor_release(&scalar);

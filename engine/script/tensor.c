@@ -53,6 +53,9 @@ Value *value_to(lua_State *L, int index) { return luaL_testudata(L, index, VALUE
 
 Value *value_check(lua_State *L, int index) {
     Value *value = value_to(L, index);
+    if (!value && luaL_getmetafield(L, index, "__tensor") != LUA_TNIL)
+        script_raise(L, "this needs numbers, but the tensor is symbolic: its values exist only in predict, "
+                        "in a call of the model or of a cdl.Function");
     if (!value || value->kind == VALUE_CLOSED)
         script_raise(L, "tensor expected, got %s", luaL_typename(L, index));
     return value;
@@ -232,6 +235,8 @@ static int tensor_newindex(lua_State *L) {
     if (lua_type(L, 2) == LUA_TSTRING) {
         if (strcmp(lua_tostring(L, 2), "mask") != 0)
             script_raise(L, "a tensor has no field '%s' that can be set", lua_tostring(L, 2));
+        if (!lua_isnil(L, 3) && !value_to(L, 3))
+            script_raise(L, "a mask is a bool tensor or nil, got %s", luaL_tolstring(L, 3, NULL));
         lua_setiuservalue(L, 1, 1);
         return 0;
     }

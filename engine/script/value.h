@@ -40,6 +40,8 @@ typedef struct Vm {
     Trace *trace;    /* the one that is going on, or NULL */
     int64_t traces;  /* number of the last one */
     char where[256]; /* script line that core.set_where names; "" : look at the stack */
+    int where_depth; /* frames that stood below when it was set, and on which stack */
+    lua_State *where_state;
     char path[512];  /* layer path that core.set_path names */
     size_t owed;     /* tensor bytes pushed since the collector last moved */
 } Vm;
@@ -66,5 +68,7 @@ void value_push_node(lua_State *L, NodeId node);
 /* Dtype and shape; `eager` is room for them. */
 const Type *value_type(lua_State *L, Value *value, Type *eager);
 bool value_fits(DType dtype, double x); /* x can be an element of that dtype */
+/* Raises when a cast to an integer dtype would cut or clip an element. */
+void value_check_cast(lua_State *L, const Tensor *from, DType dtype);
 
 #endif

@@ -125,8 +125,9 @@ static void assign_traced(lua_State *L, Variable *variable, int index) {
 static int core_assign(lua_State *L) {
     Variable *variable = script_check_variable(L, 1);
     int type = lua_type(L, 2);
+    DType dtype = variable->value.dtype;
     if (type == LUA_TTABLE) {
-        script_table_tensor(L, 2, -1);
+        script_table_tensor(L, 2, dtype_is_float(dtype) || dtype == DTYPE_BOOL ? -1 : (int)dtype);
         lua_replace(L, 2);
     } else if (type == LUA_TBOOLEAN) {
         lua_pushinteger(L, lua_toboolean(L, 2));
@@ -140,12 +141,16 @@ static int core_assign(lua_State *L) {
         return 0;
     }
     Variable *source = script_to_variable(L, 2);
-    if (lua_isnumber(L, 2)) {
+    if (lua_type(L, 2) == LUA_TNUMBER) {
+        bool exact = dtype == DTYPE_INT64 && lua_isinteger(L, 2);
+        if (!exact && !value_fits(dtype, lua_tonumber(L, 2)))
+            script_raise(L, "variable '%s': %s does not fit in dtype %s", variable->path,
+                         luaL_tolstring(L, 2, NULL), dtype_name(dtype));
         Tensor view = variable->value, scalar;
         Err err = {0};
         if (!tensor_new(&scalar, DTYPE_FLOAT64, (Shape){0}, &err)) script_error(L, &err);
         *(double *)scalar.data = lua_tonumber(L, 2);
-        if (variable->value.dtype == DTYPE_INT64 && lua_isinteger(L, 2)) {
+        if (exact) {
             scalar.dtype = DTYPE_INT64;
             *(int64_t *)scalar.data = lua_tointeger(L, 2);
         }
@@ -156,6 +161,7 @@ static int core_assign(lua_State *L) {
     }
     const Tensor *value = source ? &source->value : script_check_tensor(L, 2);
     check_assigned_shape(L, variable, &value->shape);
+    value_check_cast(L, value, dtype);
     if (value->shape.ndim == 0 && variable->value.shape.ndim > 0) {
         Err err = {0};
         if (!tensor_assign(&variable->value, value, &err)) script_error(L, &err);
@@ -203,6 +209,9 @@ static int variable_newindex(lua_State *L) {
     if (!field || strcmp(field, "trainable") != 0)
         script_raise(L, "variable '%s': only 'trainable' can be set; use assign() for its value",
                      variable->path);
+    if (!lua_isboolean(L, 3))
+        script_raise(L, "variable '%s': trainable must be true or false, got %s", variable->path,
+                     luaL_tolstring(L, 3, NULL));
     variable->trainable = lua_toboolean(L, 3);
     return 0;
 }

@@ -111,13 +111,17 @@ static int core_assign_into(lua_State *L) {
         return 0;
     }
     if (value_to(L, 2)) script_check_tensor(L, 2);
-    double x = lua_isboolean(L, 2) ? lua_toboolean(L, 2) : luaL_checknumber(L, 2);
+    if (lua_type(L, 2) != LUA_TNUMBER && !lua_isboolean(L, 2))
+        script_raise(L, "a number, a boolean, a tensor or a nested table can be assigned to a tensor, got %s",
+                     luaL_typename(L, 2));
+    double x = lua_isboolean(L, 2) ? lua_toboolean(L, 2) : lua_tonumber(L, 2);
     if (to->dtype == DTYPE_BOOL) x = x != 0;
-    if (!value_fits(to->dtype, x))
+    bool exact = lua_isinteger(L, 2) && to->dtype == DTYPE_INT64;
+    if (!exact && !value_fits(to->dtype, x))
         script_raise(L, "%s does not fit in dtype %s", luaL_tolstring(L, 2, NULL), dtype_name(to->dtype));
     if (!tensor_new(&scalar, to->dtype, (Shape){0}, &err)) script_error(L, &err);
     dtype_store(to->dtype, scalar.data, x);
-    if (lua_isinteger(L, 2) && to->dtype == DTYPE_INT64) *(int64_t *)scalar.data = lua_tointeger(L, 2);
+    if (exact) *(int64_t *)scalar.data = lua_tointeger(L, 2);
     bool done = tensor_assign(to, &scalar, &err);
     tensor_release(&scalar);
     if (!done) script_error(L, &err);

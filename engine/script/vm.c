@@ -1,6 +1,7 @@
 /* The Lua state: libraries, the searcher for cdl's own modules, errors that blame the
  * script's line. */
 #include "script/script.h"
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,17 +17,23 @@
 
 /* ---- errors ---- */
 
+static int stack_depth(lua_State *L) {
+    lua_Debug frame;
+    int depth = 0;
+    while (lua_getstack(L, depth, &frame)) depth++;
+    return depth;
+}
+
 /* cdl's own chunks are named "=cdl/..." (see load_module), so the first Lua frame with
- * another name is the user's. */
+ * another name is the user's. A line that core.set_where names stands for the frames that were
+ * there at that time: only what has been called since, a layer's own `call` say, is nearer. */
 const char *script_where(lua_State *L, char *text, size_t size) {
     const Vm *vm = vm_get(L);
-    text[0] = 0;
-    if (vm->where[0]) {
-        snprintf(text, size, "%s", vm->where);
-        return text;
-    }
+    snprintf(text, size, "%s", vm->where);
+    int levels = INT_MAX;
+    if (vm->where[0] && L == vm->where_state) levels = stack_depth(L) - vm->where_depth;
     lua_Debug frame;
-    for (int level = 0; lua_getstack(L, level, &frame); level++) {
+    for (int level = 0; level < levels && lua_getstack(L, level, &frame); level++) {
         lua_getinfo(L, "Sl", &frame);
         if (frame.currentline <= 0 || strncmp(frame.source, "=cdl/", 5) == 0) continue;
         snprintf(text, size, "%s:%d", frame.short_src, frame.currentline);
@@ -77,13 +84,19 @@ static int core_where(lua_State *L) {
 
 static void set_text(char *to, size_t size, const char *from) { snprintf(to, size, "%s", from); }
 
-/* core.set_where(text or nil): errors and nodes are blamed on that line; returns the old. */
+/* core.set_where(text or nil [, depth]) -> the text and depth before: errors and nodes are blamed
+ * on that line, unless a function of the script that is called from here on is nearer. depth is
+ * given when a former line is set again. */
 static int core_set_where(lua_State *L) {
     Vm *vm = vm_get(L);
     const char *where = luaL_optstring(L, 1, "");
+    int depth = (int)luaL_optinteger(L, 2, stack_depth(L) - 1); /* without this C function */
     lua_pushstring(L, vm->where);
+    lua_pushinteger(L, vm->where_depth);
     set_text(vm->where, sizeof vm->where, where);
-    return 1;
+    vm->where_depth = depth;
+    vm->where_state = L;
+    return 2;
 }
 
 /* core.set_path(text or nil): the layer path of the nodes to come; returns the old one. */
@@ -271,5 +284,6 @@ lua_State *vm_new(void) {
 void vm_close(lua_State *L) {
     Vm *vm = vm_get(L);
     lua_close(L);
+    tensor_trim();
     mem_free(vm);
 }

@@ -3,9 +3,11 @@
 -- A Lua function is run once per input types with traced tensors; the plan that comes out is
 -- kept and run on the eager tensors of each call.
 local core = require "cdl.core"
+local random = require "cdl.random"
 local scope = require "cdl.scope"
 local signature = require "cdl.signature"
 local symbol = require "cdl.symbol"
+local tree = require "cdl.tree"
 local words = require "cdl.words"
 
 local M = {}
@@ -59,31 +61,57 @@ end
 
 local function spec_of(x) return { dtype = x.dtype, shape = x.shape } end
 
+-- The flat list of what a function returns, and a function that gives it its form again (nil when
+-- it has no lists or dicts).
+local function flatten_results(name, ...)
+  local results, leaves, specs, structured = table.pack(...), {}, {}, false
+  for i = 1, results.n do
+    local what = ("%s: value %d that the function returns"):format(name, i)
+    if results[i] == nil then core.raise(what .. " is nil") end
+    local part = { results[i] }
+    if words.is_plain(results[i]) then
+      part, specs[i] = tree.flatten(results[i], nil, what)
+      structured = true
+    end
+    specs[i] = specs[i] or { kind = "leaf" }
+    specs[i].count = #part
+    table.move(part, 1, #part, #leaves + 1, leaves)
+  end
+  return leaves, structured and function(...)
+    local flat, packed, at = { ... }, {}, 1
+    for i, spec in ipairs(specs) do
+      packed[i] = tree.pack(spec, table.move(flat, at, at + spec.count - 1, 1, {}))
+      at = at + spec.count
+    end
+    return table.unpack(packed)
+  end or nil
+end
+
 -- Calls f with traced tensors in place of the tensors among args.
-local function trace_call(f, args, tensors, steps, name)
+-- The plan's outputs are the leaves of what f returns; pack makes them into f's values again.
+local function trace_call(f, args, tensors, steps, name, stream)
   local specs = {}
   for i, at in ipairs(tensors) do specs[i] = spec_of(args[at]) end
-  local count
+  local pack
   local plan = core.trace(function(...)
     local actual = table.move(args, 1, args.n, 1, {})
     for i, at in ipairs(tensors) do actual[at] = (select(i, ...)) end
-    return M.with_steps(steps, { stream = name, training = false }, function()
-      local results = table.pack(f(table.unpack(actual, 1, args.n)))
-      count = results.n
-      for i = 1, results.n do
-        if results[i] == nil then core.raise(("%s: value %d that the function returns is nil"):format(name, i)) end
-      end
-      return results
+    return M.with_steps(steps, { stream = stream, training = false }, function()
+      local leaves
+      leaves, pack = flatten_results(name, f(table.unpack(actual, 1, args.n)))
+      return leaves
     end)
   end, specs)
-  return plan, count
+  return { plan = plan, pack = pack }
 end
 
 --- A function that traces f once per input types and then runs the plan.
 local function jit(f, name)
   local cache, steps = M.new_cache(name), new_steps(name)
+  local stream, seedings = ("%s#%d"):format(name, random.next_function()), random.seedings()
   return function(...)
     if core.in_trace() then return f(...) end
+    if symbol.any(...) then return symbol.record(f, { name = name }, ...) end
     local args, tensors, key = table.pack(...), {}, {}
     for i = 1, args.n do
       local x = args[i]
@@ -96,10 +124,17 @@ local function jit(f, name)
         key[i] = type(x) == "userdata" and x.path or tostring(x)
       end
     end
-    local plan = cache(table.concat(key, ";"), function() return trace_call(f, args, tensors, steps, name) end)
+    if seedings ~= random.seedings() then
+      core.assign(steps, 0)
+      seedings = random.seedings()
+    end
+    local program = cache(table.concat(key, ";"), function()
+      return trace_call(f, args, tensors, steps, name, stream)
+    end)
     local inputs = {}
     for i, at in ipairs(tensors) do inputs[i] = args[at] end
-    return plan:run(table.unpack(inputs))
+    if program.pack then return program.pack(program.plan:run(table.unpack(inputs))) end
+    return program.plan:run(table.unpack(inputs))
   end
 end
 
@@ -117,12 +152,17 @@ end
 
 -- Gradients inside a trace.
 local function gradients_now(ys, xs, unused)
-  return core.gradients(ys, xs, unused == "zeros")
+  return (core.gradients(ys, xs, unused == "zeros"))
 end
 
 local function gradients_symbolic(ys, xs, unused)
   local types = {}
-  for i, x in ipairs(xs) do types[i] = { dtype = x.dtype, shape = table.move(x.shape, 1, #x.shape, 1, {}) } end
+  for i, x in ipairs(xs) do
+    if not unused and symbol.is(x) and not symbol.depends(ys, x) then
+      core.raise(("gradients: no y depends on x number %d (pass unused = \"zeros\" for a gradient of zeros)"):format(i))
+    end
+    types[i] = { dtype = x.dtype, shape = table.move(x.shape, 1, #x.shape, 1, {}) }
+  end
   local n = #ys
   return { symbol.record(function(list)
     if not core.in_trace() then

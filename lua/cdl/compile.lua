@@ -18,9 +18,12 @@ local compile_signature = signature.new("compile", {
   { "weighted_metrics", "any", {}, doc = "the same, weighted by sample_weight" },
 }, { doc = "Says how the model is trained: optimizer, loss and metrics.", method = true })
 
--- Raises for names that no loss or metric has, while the user's compile line is to blame.
+-- Raises for what no loss or metric can be, while the user's compile line is to blame.
 local function check_names(x, check, depth)
   if type(x) == "string" then check(x) end
+  if type(x) == "number" or x == true then
+    core.raise("compile: a loss or metric is a name, a function or an object, got " .. words.describe(x))
+  end
   if depth > 0 and words.is_plain(x) then
     for _, entry in pairs(x) do check_names(entry, check, depth - 1) end
   end
@@ -53,6 +56,8 @@ function Model:compile(...)
   rawset(self, "_trackers", nil)
   rawset(self, "_captured", nil)
   rawset(self, "_steps", nil)
+  -- A model without weights yet captures them at its first step.
+  if self.built and #self.weights > 0 then self:captured_weights() end
 end
 signature.register(Model.compile, compile_signature)
 
@@ -79,16 +84,18 @@ function Model:captured_weights()
   return self._captured
 end
 
---- True when `trainable` of some layer has changed since compile.
-function Model:trainable_changed()
-  local captured = rawget(self, "_captured")
-  if not captured then return false end
-  local now = self.trainable_weights
-  if #now ~= #captured then return true end
-  for i, variable in ipairs(now) do
-    if variable ~= captured[i] then return true end
+--- What makes the trainable weights others than compile has captured: "`trainable` has" or, after
+-- add and pop, "layers have"; nil when they are the same.
+function Model:changed_since_compile()
+  local captured, now = rawget(self, "_captured"), self.trainable_weights
+  if not captured then return nil end
+  local same, known = #now == #captured, {}
+  for _, variable in ipairs(self.weights) do known[variable] = true end
+  for i, variable in ipairs(captured) do
+    if not known[variable] then return "layers have" end
+    same = same and variable == now[i]
   end
-  return false
+  return not same and "`trainable` has" or nil
 end
 
 return Model

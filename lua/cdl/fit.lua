@@ -6,6 +6,7 @@
 -- and the names of its inputs and outputs. Modes are "train", "test" and "predict".
 local core = require "cdl.core"
 local fit_data = require "cdl.fit_data"
+local fit_keeper = require "cdl.fit_keeper"
 local fit_stream = require "cdl.fit_stream"
 local callback_profile = require "cdl.callback_profile"
 local optimizers_of = require "cdl.optimizers.of_model"
@@ -194,19 +195,6 @@ local function plan_validation(run, args, data, batch_size)
   run.test = part(data, batch, args.validation_steps)
 end
 
--- With `resume` the run is kept in that folder, also when it has ended.
-local function keep_run(list, folder)
-  if folder == "" then core.raise "fit: resume must be the name of a folder, got \"\"" end
-  local keeper = list:keeper()
-  if not keeper then
-    keeper = require "cdl.callbacks.backup_and_restore" (folder)
-    list:add(keeper)
-  elseif keeper.backup_dir ~= folder then
-    core.raise(("fit: resume names the folder '%s', BackupAndRestore '%s'; give one"):format(folder,
-      keeper.backup_dir))
-  end
-end
-
 local function fit_callbacks(args, verbose)
   local list = CallbackList("fit", args.callbacks)
   local history = list:has(History)
@@ -215,32 +203,8 @@ local function fit_callbacks(args, verbose)
     list:add(history)
   end
   add_progress(list, verbose)
-  if args.resume then keep_run(list, args.resume) end
+  if args.resume then fit_keeper.add(list, args.resume) end
   return list, history
-end
-
--- What a run is made of besides its state: a run that goes on compares it.
-local function identify(run, args, data_of)
-  local tensors = {}
-  for _, data in ipairs { data_of.train, data_of.test } do
-    if data.stream then tensors = nil break end
-    table.move(data.leaves, 1, #data.leaves, #tensors + 1, tensors)
-  end
-  return require "cdl.snapshot".identity(tensors, {
-    batch_size = run.train.batch, steps_per_epoch = args.steps_per_epoch, shuffle = run.train.shuffle,
-    validation_batch_size = run.test and run.test.batch, validation_steps = args.validation_steps,
-  })
-end
-
--- Looks for a run to go on with; the arguments and the run become those of its place.
-local function open_keeper(keeper, list, args, run)
-  keeper.keeps_finished = args.resume ~= nil
-  local place = keeper:open(args.model, list, args.epochs)
-  if place then
-    args.initial_epoch = place.epoch
-    run.train = { pass = args.steps_per_epoch and place.pass or nil, drawn = place.drawn }
-  end
-  keeper.first_epoch = args.initial_epoch
 end
 
 -- The data to train on. Passes of a dataset are named by the fit's number and theirs.
@@ -256,6 +220,17 @@ local function read_training(run, args)
   return data
 end
 
+-- Puts the data where a run that is continued left them: a pass is drawn again up to there, but a
+-- generator that has a state gets that one with the snapshot.
+local function go_on_with_data(train, data, place)
+  train.pass, train.drawn = place.pass, train.load_state and 0 or place.drawn
+  if data.noun == "generator" and not train.load_state then
+    core.warn(("fit: the run goes on, but its generator cannot tell where it was: it begins anew%s "
+      .. "(cdl.data.from_generator, or an object with state() and load_state(), goes on where it was)"):format(
+      train.steps and place.drawn > 0 and (", and %d batches are passed over"):format(place.drawn) or ""))
+  end
+end
+
 local function is_of_tensors(data) return data and not data.stream and not data.placed end
 
 --- model:fit(x [, y [, options]]): trains the model; returns its History.
@@ -264,24 +239,29 @@ function M.fit(...)
   local model, data_of = args.model, {}
   check_not_fitting(model, "fit")
   model:need_compiled "fit"
-  if model:trainable_changed() then
-    core.warn(("fit: `trainable` has changed in model '%s' since it was compiled; call compile again for "
-      .. "that to take effect"):format(model.name))
+  local changed = model:changed_since_compile()
+  if changed then
+    core.warn(("fit: %s changed in model '%s' since it was compiled; call compile again for "
+      .. "that to take effect"):format(changed, model.name))
   end
   local verbose, shuffle = read_verbose("fit", args.verbose), read_shuffle(args.shuffle)
   local run = new_run(model, "fit", data_of)
   local list, history = fit_callbacks(args, verbose)
   local keeper = list:keeper()
-  if keeper then open_keeper(keeper, list, args, run) end
+  if keeper then fit_keeper.open(keeper, list, args, run) end
   local all = read_training(run, args)
   local training, validation = read_validation(args, model, all)
+  if args.class_weight ~= nil and is_of_tensors(training) then
+    training = fit_data.weigh_classes("fit", training, args.class_weight)
+  end
   data_of.train, data_of.test = training, validation
 
   local batch = batch_rows(training, args.batch_size, args.steps_per_epoch)
   run.first_epoch, run.last_epoch = args.initial_epoch, args.epochs
   local place = run.train
   run.train = part(training, batch, args.steps_per_epoch)
-  if place then run.train.pass, run.train.drawn = place.pass, place.drawn end
+  if place then go_on_with_data(run.train, training, place) end
+  list.data = run.train.state and run.train or nil
   run.train.shuffle, run.train.seed = is_of_tensors(training) and shuffle or nil, fit_data.seed()
   plan_validation(run, args, validation, args.batch_size)
   run.callbacks, run.profile = list, args.profile_callbacks
@@ -301,7 +281,7 @@ function M.fit(...)
   local _ <close> = setmetatable({}, { __close = function()
     model._fitting, model.callbacks = nil, nil
   end })
-  if keeper and keeper:start(identify(run, args, data_of)) then
+  if keeper and keeper:start(fit_keeper.identify(run, args, data_of)) then
     history.stop_reason = "completed"
     return history
   end

@@ -121,6 +121,8 @@ end
 local function draw(self)
   if self.thread and coroutine.status(self.thread) == "dead" then return end_pass(self) end
   local x, y, w, more = self.next()
+  if x == nil and self.loaded then x, y, w, more = self.next() end
+  self.loaded = nil
   local where = ("%s: batch %d of the %s"):format(self.where, self.drawn + 1, self.noun)
   if x == nil then
     check_end(where, y, w)
@@ -155,8 +157,9 @@ local function state_of(self)
   return self.object:state()
 end
 
+-- The state may be that of the end of a pass whose nil the run had not met yet.
 local function load_state(self, state)
-  self.pending, self.drawn = nil, 0
+  self.pending, self.drawn, self.loaded = nil, 0, true
   self.object:load_state(state)
 end
 
@@ -257,15 +260,14 @@ end
 
 --- The data of a run: args.x, args.y and args.sample_weight as fit_data.read reads them, or a
 -- stream where args.x is a source. options: first_pass, its number, opened at once; key(pass), the
--- name of a dataset's pass; only_x: targets are passed over; class_weight.
+-- name of a dataset's pass; only_x: targets are passed over; class_weight, for a source's samples.
 function M.read(where, model, args, options)
   local given = args.x
   if M.is_source(given) then
     check_alone(where, given, args, options)
     return (class.is(given, Dataset) and given.parts.batched and place or new_stream)(where, model, given, options)
   end
-  local data = fit_data.read(where, model, given, args.y, args.sample_weight)
-  return options.class_weight and fit_data.weigh_classes(where, data, options.class_weight) or data
+  return fit_data.read(where, model, given, args.y, args.sample_weight)
 end
 
 return M

@@ -62,11 +62,26 @@ function Layer.make(cls, args)
   return layer
 end
 
+local OF_WEIGHTS = { initializer = initializers, regularizer = regularizers, constraint = constraints }
+
+-- Unknown names raise where the layer is made, not where its weights are.
+local function check_weight_arguments(args)
+  for key, value in pairs(args) do
+    local module = OF_WEIGHTS[key:match "[^_]*$"]
+    if module and value ~= signature.null then module.get(value) end
+  end
+end
+
 -- With a signature the arguments are read by it; else the table is passed on as it is.
 function Layer:new(...)
   local sig = signature.of(self)
   local args = (...)
-  if sig then args = sig:read(...) elseif args == nil then args = {} end
+  if sig then
+    args = sig:read(...)
+    check_weight_arguments(args)
+  elseif args == nil then
+    args = {}
+  end
   local layer = Layer.make(self, args)
   if layer.init then layer:init(args, select(2, ...)) end
   return layer
@@ -205,6 +220,13 @@ Layer.set = {
   end,
 }
 
+-- Without weights for lack of a shape.
+local function need_weights(self, what)
+  if self.built or not (self.build or #self:sublayers() > 0) or #self.weights > 0 then return end
+  core.raise(("%s: '%s' has no weights yet: call it, or build{-1, ...} with the shape of its input")
+    :format(what, self.name))
+end
+
 --- Copies of all weights, a list of tensors.
 function Layer:get_weights()
   local list = {}
@@ -214,6 +236,7 @@ end
 
 --- Copies a list of tensors into the weights; shapes must be theirs.
 function Layer:set_weights(list)
+  need_weights(self, "set_weights")
   local weights = self.weights
   if type(list) ~= "table" or #list ~= #weights then
     core.raise(("layer '%s' has %d weights, set_weights got %s"):format(self.name, #weights,
@@ -235,6 +258,7 @@ end
 
 --- Number of single numbers in the weights.
 function Layer:count_params()
+  need_weights(self, "count_params")
   local count = 0
   for _, variable in ipairs(self.weights) do count = count + variable.size end
   return count
@@ -294,6 +318,13 @@ local function read_call(self, ...)
   elseif not is_operand(x) and not is_operand_list(x) then
     core.raise(("layer '%s' is called on a tensor or a list of tensors, got %s"):format(self.name, words.describe(x)))
   end
+  if self.one_input and words.is_plain(x) then
+    if #x ~= 1 then
+      core.raise(("layer '%s' takes one tensor, got %s"):format(self.name,
+        #x > 0 and ("%d"):format(#x) or words.describe(x)))
+    end
+    x = x[1]
+  end
   local training, mask = args[at], args[at + 1]
   if training ~= nil and type(training) ~= "boolean" then
     core.raise(("layer '%s': training must be true or false, got %s"):format(self.name, words.describe(training)))
@@ -333,12 +364,20 @@ local function mask_of(x)
   return any and masks or nil
 end
 
+local function copy_shape(shape)
+  if not words.is_plain(shape) then return shape end
+  local copy = {}
+  for key, entry in pairs(shape) do copy[key] = copy_shape(entry) end
+  return copy
+end
+
 --- Makes the weights for inputs of this shape (or list of shapes), once.
 function Layer:ensure_built(input_shape)
   if self.built then return end
   rawset(self, "built", true)
   local ok, message = pcall(function()
-    if self.build then core.suspend(self.build, self, input_shape) end
+    -- A build may change the list that it is given.
+    if self.build then core.suspend(self.build, self, copy_shape(input_shape)) end
   end)
   if not ok then
     rawset(self, "built", false)
@@ -357,6 +396,14 @@ end
 
 local warned = {}
 
+local function is_among(value, x)
+  if not words.is_plain(x) then return rawequal(value, x) end
+  for _, entry in pairs(x) do
+    if rawequal(value, entry) then return true end
+  end
+  return false
+end
+
 -- What becomes of the mask: compute_mask decides, layers that support masking pass it on.
 local function give_mask(self, x, mask, results)
   local out
@@ -368,12 +415,19 @@ local function give_mask(self, x, mask, results)
     warned[self.__name or self.name] = true
     core.warn(("layer '%s' does not support masking: the mask of its input is dropped"):format(self.name))
   end
-  if words.is_plain(out) then
-    for i, result in ipairs(results) do
-      if out[i] and core.is_tensor(result) then result.mask = out[i] end
+  local decides = self.compute_mask ~= nil
+  for i, result in ipairs(results) do
+    local wanted = out
+    if words.is_plain(out) then wanted = out[i] or nil elseif i > 1 then wanted = nil end
+    if core.is_tensor(result) and result.mask ~= wanted then
+      -- What came in goes out: the mask belongs to a handle of its own, not to the caller's.
+      if is_among(result, x) and not self.takes_mask then
+        results[i] = core.reshape(result, result.shape)
+        results[i].mask = wanted
+      elseif wanted and (decides or result.mask == nil) then
+        result.mask = wanted
+      end
     end
-  elseif out and core.is_tensor(results[1]) and results[1].mask == nil then
-    results[1].mask = out
   end
 end
 

@@ -79,6 +79,15 @@ for _, name in ipairs { "Add", "Average", "Concatenate", "Dot", "Maximum", "Mini
   merges[name:lower()] = function(list, args) return M[name](args or {})(list) end
 end
 
+-- Keras's second names.
+local aliases = {}
+for axes = 1, 3 do
+  for long, short in pairs { Conv = "Convolution", MaxPooling = "MaxPool", AveragePooling = "AvgPool",
+    GlobalMaxPooling = "GlobalMaxPool", GlobalAveragePooling = "GlobalAvgPool" } do
+    aliases[("%s%dD"):format(short, axes)] = ("%s%dD"):format(long, axes)
+  end
+end
+
 --- Names of all layers, in alphabetical order.
 function M.names()
   local names = { "Input", "Layer" }
@@ -91,6 +100,7 @@ local function find(_, name)
   local value
   if files[name] then value = require("cdl.layers." .. files[name])
   elseif merges[name] then value = merges[name]
+  elseif aliases[name] then value = M[aliases[name]]
   elseif name == "Input" then value = require "cdl.input".Input
   elseif name == "InputLayer" then value = require "cdl.input".InputLayer
   elseif name == "Layer" then value = require "cdl.layer"

@@ -11,6 +11,7 @@ local tree = require "cdl.tree"
 local words = require "cdl.words"
 
 local Model = Layer:extend "Model"
+Model.stop_training = false
 Model.doc = "A model from symbolic inputs and outputs; or, extended, one with its own call or train_step."
 
 local functional_signature = signature.new("Model", {
@@ -83,7 +84,7 @@ function Model:set_graph(inputs, outputs)
   check_inputs(in_leaves)
   local records = symbol.between(in_leaves, out_leaves, ("model '%s'"):format(self.name))
   rawset(self, "_graph", {
-    inputs = in_leaves, in_spec = in_spec, outputs = out_leaves, out_spec = out_spec, records = records,
+    inputs = in_leaves, in_spec = in_spec, outputs = out_leaves, out_spec = out_spec, records = records, losses = {},
     input_names = names_of(in_leaves, in_spec, "an input"),
     output_names = names_of(out_leaves, out_spec, "an output"),
   })
@@ -130,6 +131,24 @@ function Model:sublayers()
   return rawget(self, "_layers") or Layer.sublayers(self)
 end
 
+--- Adds a scalar to the loss. In `call` it counts for the step that is being traced; on a functional
+-- model a symbolic tensor, made from the model's own tensors, counts in every step.
+function Model:add_loss(loss)
+  if not symbol.is(loss) then return Layer.add_loss(self, loss) end
+  local graph = rawget(self, "_graph")
+  if not graph then
+    core.raise(("model '%s': add_loss on a symbolic tensor wants a functional model"):format(self.name))
+  end
+  local losses = table.move(graph.losses, 1, #graph.losses, 1, {})
+  losses[#losses + 1] = loss
+  local ends = table.move(graph.outputs, 1, #graph.outputs, 1, {})
+  table.move(losses, 1, #losses, #ends + 1, ends)
+  graph.records = symbol.between(graph.inputs, ends, ("model '%s': add_loss"):format(self.name))
+  graph.losses = losses
+  self:set_layers(graph.inputs, graph.records)
+  rawset(self, "_programs", nil)
+end
+
 local function describe_shape(shape)
   local sizes = {}
   for i, n in ipairs(shape) do sizes[i] = n < 0 and "?" or tostring(n) end
@@ -163,6 +182,7 @@ function Model:call(x)
     value[input] = leaves[i]
   end
   symbol.replay(graph.records, value)
+  for _, loss in ipairs(graph.losses) do self:add_loss(value[loss]) end
   local results = {}
   for i, output in ipairs(graph.outputs) do results[i] = value[output] end
   return table.unpack(results, 1, #graph.outputs)
@@ -223,12 +243,14 @@ local function need_graph(self, what)
   return graph
 end
 
+local function copy_of(list) return table.move(list, 1, #list, 1, {}) end
+
 local function one_or_structure(leaves, spec) return tree.pack(spec, leaves) end
 
 Model.get = {
   layers = function(self) return table.move(self:sublayers(), 1, #self:sublayers(), 1, {}) end,
-  inputs = function(self) return need_graph(self, "inputs").inputs end,
-  outputs = function(self) return need_graph(self, "outputs").outputs end,
+  inputs = function(self) return copy_of(need_graph(self, "inputs").inputs) end,
+  outputs = function(self) return copy_of(need_graph(self, "outputs").outputs) end,
   input = function(self)
     local graph = need_graph(self, "input")
     return one_or_structure(graph.inputs, graph.in_spec)

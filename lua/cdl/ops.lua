@@ -34,7 +34,7 @@ end
 
 --- The axis counted from 0; raises when there is no such axis.
 local function axis_of(x, axis, name)
-  local ndim = x.ndim
+  local ndim = type(x) == "number" and 0 or x.ndim
   local from_zero = axis > 0 and axis - 1 or ndim + axis
   if from_zero < 0 or from_zero >= ndim then
     core.raise(("%s: axis %d is out of range for a tensor with %d axes"):format(name, axis, ndim))
@@ -56,6 +56,7 @@ require "cdl.ops.reduce"(kit)
 require "cdl.ops.shape"(kit)
 require "cdl.ops.index"(kit)
 require "cdl.ops.product"(kit)
+require "cdl.ops.conv"(kit)
 require "cdl.ops.subscript"(kit)
 
 return M

@@ -79,7 +79,7 @@ end
 -- outputs, metrics. Known after the first program of that mode.
 function Model:_results(mode)
   trackers.start(self)
-  local names, list = {}, trackers.ordered(self)
+  local names, list = {}, trackers.ordered(self, mode)
   for i, tracker in ipairs(list) do names[i] = tracker.name end
   return trackers_plan(self, mode, "results", function()
     local results = {}

@@ -10,7 +10,8 @@ local signature = require "cdl.signature"
 
 local M = {}
 
-local seed, eager_draws, weight_draws, models
+local seed, eager_draws, weight_draws, models, functions
+local seedings = 0
 local given = false -- the seed was set, not drawn
 
 --- The variable that holds the seed: plans read it, so a new seed needs no new plan.
@@ -27,7 +28,8 @@ local function change_seed(value)
 end
 
 local function set_seed(value)
-  eager_draws, weight_draws, models = 0, 0, 0
+  eager_draws, weight_draws, models, functions = 0, 0, 0, 0
+  seedings = seedings + 1
   change_seed(value)
 end
 
@@ -47,7 +49,7 @@ set_seed(core.entropy())
 --- The state of everything random outside of models, a table for snapshots.
 function M.state()
   return { seed = seed, given = given, eager_draws = eager_draws, weight_draws = weight_draws,
-    models = models }
+    models = models, functions = functions }
 end
 
 --- Takes the seed of such a state: first, where something is still drawn before load_state.
@@ -60,6 +62,7 @@ end
 function M.load_state(state)
   M.load_seed(state)
   eager_draws, weight_draws, models = state.eager_draws, state.weight_draws, state.models
+  functions = state.functions or functions
 end
 
 --- The number of a model since the seed was set: part of its streams.
@@ -67,6 +70,15 @@ function M.next_model()
   models = models + 1
   return models
 end
+
+--- The number of a traced function since the seed was set: part of its streams.
+function M.next_function()
+  functions = functions + 1
+  return functions
+end
+
+--- How often the seed was set: traced functions count their steps from there.
+function M.seedings() return seedings end
 
 -- key (int64 {2}: seed and step) and stream of the next draw. own_seed takes the place of
 -- cdl.random's seed.

@@ -98,9 +98,9 @@ local function thread(self, x)
       layer:unbuild()
     end
     -- A layer of a deferred model is blamed at the line that made it.
-    local before = core.set_where(layer.where)
+    local before, depth = core.set_where(layer.where)
     local ok, y = pcall(layer, x)
-    core.set_where(before)
+    core.set_where(before, depth)
     if not ok then error(y, 0) end
     if not symbol.is(y) then
       core.raise(("Sequential: layer '%s' gives several tensors; use a functional model"):format(layer.name), layer.where)
@@ -121,7 +121,10 @@ function Sequential:rebuild()
   if not kind or #self._layers == 0 then return end
   local x = input.new(kind.name, kind.dtype, kind.shape)
   local layers = self._layers
-  local y = scope.with({ enter = self.name }, thread, self, x)
+  -- Built by a call, the model's own name ends the path already.
+  local path = "/" .. scope.current().path
+  local is_inside = path:sub(-#self.name - 1) == "/" .. self.name
+  local y = scope.with({ enter = not is_inside and self.name or nil }, thread, self, x)
   self:set_graph(x, y)
   rawset(self, "_layers", layers)
 end

@@ -245,8 +245,16 @@ local function read_value(sig, param, value)
   return result
 end
 
+-- The object in front of the colon; operands are read like other arguments.
+local function check_object(sig, object)
+  local is_object = type(object) == "userdata" or (type(object) == "table" and getmetatable(object) ~= nil)
+  if sig.params[1].kind ~= "any" or (is_object and not words.is_tensor(object)) then return end
+  fail(sig, "is a method, called with a colon: %s", sig:show())
+end
+
 local function read_positional(sig, n, ...)
   local values = collect(sig, n, ...)
+  if sig.method then check_object(sig, values[1]) end
   for i, param in ipairs(sig.params) do values[i] = read_value(sig, param, values[i]) end
   return values
 end

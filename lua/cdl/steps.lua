@@ -73,7 +73,10 @@ function Model:compute_loss(x, y, y_pred, sample_weight)
         core.raise(("the loss of output '%s' wants labels, but no y was given for it"):format(names[i]))
       end
       local loss = losses.get(given[i], labels[i], prediction)
-      local value = loss(labels[i], prediction, sample_weights[i] or sample_weights[1])
+      -- The path tells that an index out of range is a label; a user's function has lines of its own.
+      local path = loss.args.fn and scope.path or ("loss '%s'"):format(loss.name)
+      local value = scopes.with({ path = path }, loss, labels[i], prediction,
+        sample_weights[i] or sample_weights[1])
       parts[#parts + 1] = { name = names[i], value = value, weight = weights[i] }
     end
   end
@@ -145,9 +148,9 @@ function Model:compute_metrics(x, y, y_pred, sample_weight)
   end
   for i, prediction in ipairs(predictions) do
     if made[i] then
-      for _, tracker in ipairs(made[i].plain) do tracker.metric:update_state(labels[i], prediction) end
+      for _, tracker in ipairs(made[i].plain) do trackers.use(self, tracker).metric:update_state(labels[i], prediction) end
       for _, tracker in ipairs(made[i].weighted) do
-        tracker.metric:update_state(labels[i], prediction, sample_weights[i] or sample_weights[1])
+        trackers.use(self, tracker).metric:update_state(labels[i], prediction, sample_weights[i] or sample_weights[1])
       end
     end
   end
@@ -163,7 +166,11 @@ function Model:train_step(x, y, sample_weight)
   local weights = self:captured_weights()
   if #weights > 0 then
     local optimizer = self.optimizer
-    local gradients = core.gradients({ optimizer:scale_loss(loss) }, weights, true)
+    local gradients, found = core.gradients({ optimizer:scale_loss(loss) }, weights, true)
+    if found == 0 then
+      core.raise(("model '%s': the loss depends on no trainable weight, so there is no gradient "
+        .. "(integers, comparisons and stop_gradient pass none on)"):format(self.name))
+    end
     optimizer:apply(gradients, weights)
   end
   track_losses(self, loss, x)
@@ -192,7 +199,8 @@ local function track_results(self, results)
     local value = results[name]
     local metric = metrics.result_of(value)
     if metric then
-      if not self._trackers.by_name[name] then trackers.new(self, name, function() return metric end) end
+      local tracker = self._trackers.by_name[name] or trackers.new(self, name, function() return metric end)
+      trackers.use(self, tracker)
     else
       if type(value) ~= "number" and not core.is_tensor(value) then
         core.raise(("model '%s': the step's '%s' is %s; wanted a scalar tensor"):format(self.name, name,
@@ -206,6 +214,7 @@ end
 --- One batch of a mode, inside its trace: the flat predictions of "predict", else nothing.
 function M.run(self, mode, x, y, w)
   trackers.start(self)
+  self._trackers.mode = mode
   if mode == "predict" then
     local results, spec = tree.flatten(self:predict_step(x), nil, "what predict_step returned")
     rawset(self, "_predict_spec", spec)

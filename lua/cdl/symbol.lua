@@ -19,10 +19,12 @@ local count = 0 -- symbols are numbered; a record's inputs have lower numbers th
 
 local fields = {
   kind = function() return "symbolic" end,
-  ndim = function(self) return #rawget(self, "shape") end,
+  -- A list of the caller's own: who changes it does not change the symbol.
+  shape = function(self) return table.move(rawget(self, "sizes"), 1, #rawget(self, "sizes"), 1, {}) end,
+  ndim = function(self) return #rawget(self, "sizes") end,
   size = function(self)
     local size = 1
-    for _, n in ipairs(rawget(self, "shape")) do
+    for _, n in ipairs(rawget(self, "sizes")) do
       if n < 0 then return -1 end
       size = size * n
     end
@@ -71,7 +73,7 @@ function M.is(x) return type(x) == "table" and getmetatable(x) == Symbol end
 
 local function new_symbol(dtype, shape, record, index, mask_type)
   count = count + 1
-  return setmetatable({ dtype = dtype, shape = shape, record = record, index = index,
+  return setmetatable({ dtype = dtype, sizes = shape, record = record, index = index,
     mask_type = mask_type, number = count }, Symbol)
 end
 
@@ -180,15 +182,27 @@ local function has_unknown(symbols)
   return false
 end
 
+-- An error of a run with primes names sizes that nobody has written: they become "?".
+local function hide_primes(message)
+  if type(message) ~= "string" then return message end
+  return (message:gsub("%d+", function(digits)
+    local n = math.tointeger(tonumber(digits))
+    for _, prime in ipairs(n and n > 0 and PRIMES or {}) do
+      if n == prime then return "?" end
+      if n % prime == 0 then return "? * " .. n // prime end
+    end
+  end))
+end
+
 --- Types {dtype =, shape = with -1, mask = type or nil} of what the record's function returns.
 function M.infer(record)
   local symbols = collect_symbols(record.args)
-  local before = core.set_where(record.where)
+  local before, depth = core.set_where(record.where)
   local ok, types, results, masks = pcall(infer_once, record, symbols, PRIMES[1])
   local other = types
   if ok and has_unknown(symbols) then ok, other = pcall(infer_once, record, symbols, PRIMES[2]) end
-  core.set_where(before)
-  if not ok then error(other, 0) end
+  core.set_where(before, depth)
+  if not ok then error(hide_primes(other), 0) end
   for i, kind in ipairs(types) do
     for k, n in ipairs(kind.shape) do
       if other[i].shape[k] ~= n then kind.shape[k] = -1 end
@@ -236,6 +250,24 @@ end
 -- output depends on an input that is not listed.
 function M.between(inputs, outputs, describe) return collect_records(inputs, outputs, describe) end
 
+--- True when one of the symbols among `ys` is made from the symbol x.
+function M.depends(ys, x)
+  local seen = {}
+  local function visit(symbol)
+    if symbol == x then return true end
+    if seen[symbol.record] or not symbol.record.fn then return false end
+    seen[symbol.record] = true
+    for _, input in ipairs(collect_symbols(symbol.record.args)) do
+      if visit(input) then return true end
+    end
+    return false
+  end
+  for _, y in ipairs(ys) do
+    if M.is(y) and visit(y) then return true end
+  end
+  return false
+end
+
 local function run_record(record, value)
   local args = substitute_all(record.args, function(symbol) return value[symbol] end)
   return table.pack(record.fn(table.unpack(args, 1, args.n)))
@@ -245,9 +277,9 @@ end
 -- for all others. Errors are blamed on the line that made the record.
 function M.replay(records, value)
   for _, record in ipairs(records) do
-    local before = core.set_where(record.where)
+    local before, depth = core.set_where(record.where)
     local ok, results = pcall(run_record, record, value)
-    core.set_where(before)
+    core.set_where(before, depth)
     if not ok then error(results, 0) end
     for i, symbol in ipairs(record.outputs) do value[symbol] = results[i] end
   end

@@ -19,10 +19,23 @@ function M.new(model, name, make)
   return tracker
 end
 
---- The running mean of that name; made when it is first asked for.
+--- Says that the step that is being traced updates the tracker: only the logs of its mode ("train",
+-- "test") then name it. Gives the tracker back.
+function M.use(model, tracker)
+  local mode = model._trackers.mode
+  tracker.modes = tracker.modes or {}
+  if mode and not tracker.modes[mode] then
+    tracker.modes[mode] = true
+    rawset(model, "_results_plans", {})
+  end
+  return tracker
+end
+
+--- The running mean of that name, for an update; made when it is first asked for.
 function M.mean(model, name)
-  local trackers = model._trackers
-  return trackers.by_name[name] or M.new(model, name, function() return metrics.Mean { name = name } end)
+  local tracker = model._trackers.by_name[name]
+    or M.new(model, name, function() return metrics.Mean { name = name } end)
+  return M.use(model, tracker)
 end
 
 --- The name, or name_1, name_2 ... when it is taken.
@@ -64,20 +77,22 @@ function M.twins(model, mode)
   return pairs_list
 end
 
---- Trackers in the order of the logs: loss, losses of outputs, metrics.
-function M.ordered(model)
+--- Trackers in the order of the logs: loss, losses of outputs, metrics. mode: only those that the
+-- steps of that mode update; all when left out.
+function M.ordered(model, mode)
   local list, rest = {}, {}
   local trackers = model._trackers
+  local function is_used(tracker) return not mode or (tracker.modes and tracker.modes[mode]) end
   local function take(name)
     local tracker = trackers.by_name[name]
-    if tracker then list[#list + 1] = tracker end
+    if tracker and is_used(tracker) then list[#list + 1] = tracker end
   end
   take "loss"
   for _, part in ipairs(rawget(model, "_loss_parts") or {}) do take(part.name .. "_loss") end
   local taken = {}
   for _, tracker in ipairs(list) do taken[tracker] = true end
   for _, tracker in ipairs(trackers.list) do
-    if not taken[tracker] then rest[#rest + 1] = tracker end
+    if not taken[tracker] and is_used(tracker) then rest[#rest + 1] = tracker end
   end
   return table.move(rest, 1, #rest, #list + 1, list)
 end

@@ -8,6 +8,7 @@ are in fits.py.
 from fits import FITS
 from kinds import (accumulator, activation, constraint, data, initializer, layer, loss, metric,
                    optimizer, random_layer, regularizer, schedule)
+from kinds.spatial import SPATIAL
 from lua_text import Made
 
 # ---- activations: name, arguments ----
@@ -446,5 +447,5 @@ OPTIMIZERS = [
               state=False),
 ]
 
-CASES = (ACTIVATIONS + LAYERS + LOSSES + METRICS + SCHEDULES + INITIALIZERS + REGULARIZERS + CONSTRAINTS
+CASES = (ACTIVATIONS + LAYERS + SPATIAL + LOSSES + METRICS + SCHEDULES + INITIALIZERS + REGULARIZERS + CONSTRAINTS
          + OPTIMIZERS + FITS)

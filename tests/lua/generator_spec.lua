@@ -1,6 +1,7 @@
 -- Generators as data for fit, evaluate and predict.
 local cdl = require "cdl"
 local core = require "cdl.core"
+local folder = require "folder"
 local program = require "program"
 local layers, optimizers = cdl.layers, cdl.optimizers
 
@@ -294,6 +295,76 @@ describe("fit with a generator", function()
       losses[#losses + 1] = 0
       return x, y
     end, quiet {}), 1, true)
+  end)
+end)
+
+describe("a run that is continued", function()
+  local x, y = line_data(12)
+
+  -- Batches of 2 samples in passes of 6, as an object that tells where it is.
+  local Pages = {}
+  Pages.__index = Pages
+  function Pages:__call()
+    self.at = self.at + 1
+    if self.at > 6 then
+      self.at = 0
+      return nil
+    end
+    local rows = { { 2 * self.at - 1, 2 * self.at } }
+    return x[rows], y[rows]
+  end
+  function Pages:state() return { at = self.at } end
+  function Pages:load_state(state) self.at = state.at end
+
+  local kinds = {
+    ["an object with a state"] = function() return setmetatable({ at = 0 }, Pages) end,
+    ["from_generator"] = function()
+      return cdl.data.from_generator(function() return (pass_generator(x, y, 2, 1)) end)
+    end,
+    ["a shuffled dataset"] = function() return cdl.data.Dataset(x, y):shuffle():batch(2) end,
+    ["a mapped dataset"] = function()
+      return cdl.data.Dataset(x, y):shuffle():batch(2):map(function(a, b) return a, b end)
+    end,
+  }
+
+  local function run(make, steps, backup, fail_in)
+    cdl.random.seed(11)
+    local model = new_model(0.05)
+    local ok, result = pcall(model.fit, model, make(), quiet { epochs = 5, steps_per_epoch = steps, callbacks = {
+      backup and cdl.callbacks.BackupAndRestore(backup("run")) or false,
+      { on_train_batch_end = function(_, batch)
+        if fail_in and #model.history.epoch == fail_in - 1 and batch == 2 then error "killed" end
+      end } } })
+    return ok and result.history.loss or result, weight_of(model)
+  end
+
+  for name, make in pairs(kinds) do
+    it("has the same numbers with " .. name, function()
+      for _, steps in ipairs { false, 3, 6 } do
+        local want, want_weight = run(make, steps or nil)
+        local backup = folder.new()
+        assert.matches("killed", run(make, steps or nil, backup, 4), 1, true)
+        local got, weight = run(make, steps or nil, backup)
+        backup:remove()
+        assert.same(want, got)
+        assert.equal(want_weight, weight)
+      end
+    end)
+  end
+
+  it("warns of a generator that cannot tell where it was", function()
+    local warnings, warn = {}, core.warn
+    finally(function() core.warn = warn end)
+    core.warn = function(text) warnings[#warnings + 1] = text end
+    local function make() return endless(x, y, 2) end
+    local want = run(make, 4)
+    local backup = folder.new()
+    assert.matches("killed", run(make, 4, backup, 3), 1, true)
+    assert.same(want, (run(make, 4, backup)))
+    backup:remove()
+    assert.equal(1, #warnings)
+    assert.matches("its generator cannot tell where it was: it begins anew, and 8 batches are passed over", warnings[1],
+      1, true)
   end)
 end)
 

@@ -95,13 +95,11 @@ describe("RemoteMonitor", function()
         local model = cdl.Sequential { cdl.layers.Dense { 1, input_shape = {1} } }
         model:compile { optimizer = "sgd", loss = "mse" }
         local history = model:fit(x, x, { epochs = 9, verbose = 0, callbacks = {
-          { on_epoch_end = function() io.popen("(sleep 0.1; kill -INT $PPID) >/dev/null 2>&1 & "):close() end },
+          { on_epoch_end = function() os.execute "(sleep 0.1; kill -INT $PPID) >/dev/null 2>&1 &" end },
           cdl.callbacks.RemoteMonitor { root = %q, timeout = 60 } } })
         print(history.stop_reason)
       ]]):format(root)
-      local path = folder:write("run.lua", script:gsub("$PPID", "' .. io.open '/proc/self/stat':read 'n' .. '")
-        :gsub('"%(sleep', "'(sleep"):gsub('& "%)', "& ')"))
-      local _, out, errors = program.run { path }
+      local _, out, errors = program.run { folder:write("run.lua", script) }
       assert.equal("interrupted\n", out, errors)
     end)
   end)
@@ -115,8 +113,7 @@ describe("RemoteMonitor", function()
 
   it("sends what is no plain number in some form", function()
     local monitor = callbacks.RemoteMonitor { send_as_json = true }
-    assert.equal('{"epoch": 1, "a": null}', (monitor:body(1, { a = 0 / 0 }):gsub('{"a": null, "epoch": 1}',
-      '{"epoch": 1, "a": null}')))
+    assert.equal('{"a": null, "epoch": 1}', monitor:body(1, { a = 0 / 0 }))
     assert.equal('{"b": null, "c": [1.0, null], "d": 3.0, "e": [1.0, 2.0], "epoch": 2, "f": "text", "g": true}',
       monitor:body(2, { b = -math.huge, c = { 1.0, math.huge }, d = { 3.0 }, e = cdl.tensor { 1, 2 }, f = "text",
         g = true }))

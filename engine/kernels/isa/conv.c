@@ -63,22 +63,18 @@ static bool is_pointwise(const Conv *c) {
     return c->groups == 1;
 }
 
-static int64_t pixels(const Conv *c) {
-    return c->images * c->axis[0].out * c->axis[1].out * c->axis[2].out;
-}
-
 static double conv_cost(const Conv *c) {
     int64_t groups = most(1, c->groups);
     if (is_depthwise(c))
-        return (double)(pixels(c) * c->in) * (0.1 + 0.05 * (double)conv_taps(c));
-    return (double)groups * gemm_cost(pixels(c), c->out / groups,
+        return (double)(conv_pixels(c) * c->in) * (0.1 + 0.05 * (double)conv_taps(c));
+    return (double)groups * gemm_cost(conv_pixels(c), c->out / groups,
                                       conv_taps(c) * (c->in / groups), c->dtype);
 }
 
 /* ---- forward: phase 0 packs the weights, phase 1 computes ---- */
 
 static Gemm forward_product(const Conv *c) {
-    return (Gemm){.rows = pixels(c),
+    return (Gemm){.rows = conv_pixels(c),
                   .columns = c->out,
                   .depth = c->in,
                   .a = c->x,
@@ -96,7 +92,7 @@ static Gemm forward_product(const Conv *c) {
 
 /* dx = dy w^T */
 static Gemm input_product(const Conv *c) {
-    return (Gemm){.rows = pixels(c),
+    return (Gemm){.rows = conv_pixels(c),
                   .columns = c->in,
                   .depth = c->out,
                   .a = c->y,

@@ -110,9 +110,14 @@ static inline ConvCut conv_cut(const Conv *c) {
     return cut;
 }
 
-/* How to_kernel is cut: slices of the images, each with sums of its own, and blocks of the
- * kernel where it is too large for many slices. */
-enum { CONV_SLICE_BYTES = 4 << 20, CONV_SLICES = 16, CONV_BLOCKS = 16 };
+/* How to_kernel is cut: slices of the images' rows, each with sums of its own, and blocks
+ * of the kernel where it is too large for many slices or has too few pixels for them. */
+enum {
+    CONV_SLICE_BYTES = 4 << 20,
+    CONV_SLICE_PIXELS = 256,
+    CONV_SLICES = 16,
+    CONV_BLOCKS = 16
+};
 
 typedef struct ConvSlices {
     int64_t slices, blocks;
@@ -122,10 +127,17 @@ static inline int64_t conv_kernel_size(const Conv *c) {
     return c->groups ? conv_taps(c) * (c->in / c->groups) * c->out : 0;
 }
 
+static inline int64_t conv_pixels(const Conv *c) {
+    return c->images * c->axis[0].out * c->axis[1].out * c->axis[2].out;
+}
+
+/* Rows of all images; of several planes the same row counts once. */
+static inline int64_t conv_rows(const Conv *c) { return c->images * c->axis[1].out; }
+
 static inline ConvSlices conv_slices(const Conv *c) {
     int64_t bytes = most(1, conv_kernel_size(c) * (int64_t)dtype_size(c->dtype));
-    int64_t slices = least(CONV_SLICES, least(c->images, CONV_SLICE_BYTES / bytes));
-    slices = most(1, slices);
+    int64_t slices = least(CONV_SLICES, least(conv_rows(c), CONV_SLICE_BYTES / bytes));
+    slices = most(1, least(slices, conv_pixels(c) / CONV_SLICE_PIXELS));
     return (ConvSlices){slices, CONV_BLOCKS / slices};
 }
 

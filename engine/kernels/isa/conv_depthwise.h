@@ -4,7 +4,8 @@
 #define CDL_KERNELS_ISA_CONV_DEPTHWISE_H
 #include "kernels/isa/conv_tile.h"
 
-enum { TOGETHER = 4 }; /* pixels that share weights */
+/* Pixels that share weights: as many chains of additions as keep both units busy. */
+enum { TOGETHER = 8 };
 
 /* P pixels of one output row, `lanes` channels from the pointers on. x is at tap
  * (taps[0].begin, taps[1].begin, taps[2].begin) of the first pixel. */
@@ -52,13 +53,17 @@ static void depth_pixels(const DepthTile *t, int64_t pixels, int64_t channels) {
         int lanes = (int)least(VW, channels - at);
         if (pixels == TOGETHER)
             depth_body(TOGETHER, t, at, lanes);
+        else if (pixels == TOGETHER / 2)
+            depth_body(TOGETHER / 2, t, at, lanes);
         else
             depth_body(1, t, at, lanes);
     }
 }
 
-/* The taps of an output pixel, and x and w at the first of them. */
-static DepthTile depth_tile(const Conv *c, int64_t image, const int64_t at[CONV_AXES]) {
+/* The taps of an output pixel, and x and w at the first of them. Turned: the kernel's
+ * elements count from its end. */
+static DepthTile depth_tile(const Conv *c, bool turned, int64_t image,
+                            const int64_t at[CONV_AXES]) {
     DepthTile t = {.x = c->x, .w = c->w, .y = c->y, .bias = c->bias, .relu = c->relu};
     int64_t x_step = c->in, y_step = c->in, w_step = c->in;
     for (int k = CONV_AXES - 1; k >= 0; k--) {
@@ -67,9 +72,9 @@ static DepthTile depth_tile(const Conv *c, int64_t image, const int64_t at[CONV_
         int64_t start = at[k] * a->stride - a->before + taps.begin * a->dilation;
         t.taps[k] = taps.end - taps.begin;
         t.x_tap[k] = a->dilation * x_step;
-        t.w_tap[k] = w_step;
+        t.w_tap[k] = turned ? -w_step : w_step;
         if (t.taps[k] > 0) t.x += start * x_step;
-        t.w += taps.begin * w_step;
+        t.w += (turned ? a->kernel - 1 - taps.begin : taps.begin) * w_step;
         t.y += at[k] * y_step;
         x_step *= a->in;
         y_step *= a->out;
@@ -82,7 +87,8 @@ static DepthTile depth_tile(const Conv *c, int64_t image, const int64_t at[CONV_
     return t;
 }
 
-static void depthwise_rows(const Conv *c, Span images, int64_t part, int64_t parts) {
+static void depthwise_rows(const Conv *c, bool turned, Span images, int64_t part,
+                           int64_t parts) {
     const ConvAxis *a = c->axis;
     Span inner = axis_inner(&a[2]);
     Span rows = {a[1].out * part / parts, a[1].out * (part + 1) / parts};
@@ -91,14 +97,39 @@ static void depthwise_rows(const Conv *c, Span images, int64_t part, int64_t par
         for (at[0] = 0; at[0] < a[0].out; at[0]++)
             for (at[1] = rows.begin; at[1] < rows.end; at[1]++)
                 for (at[2] = 0; at[2] < a[2].out;) {
-                    bool together = at[2] >= inner.begin && at[2] + TOGETHER <= inner.end;
-                    DepthTile t = depth_tile(c, n, at);
-                    depth_pixels(&t, together ? TOGETHER : 1, c->in);
-                    at[2] += together ? TOGETHER : 1;
+                    int64_t left = at[2] < inner.begin ? 0 : inner.end - at[2];
+                    int64_t pixels = left >= TOGETHER       ? TOGETHER
+                                     : left >= TOGETHER / 2 ? TOGETHER / 2
+                                                            : 1;
+                    DepthTile t = depth_tile(c, turned, n, at);
+                    depth_pixels(&t, pixels, c->in);
+                    at[2] += pixels;
                 }
 }
 
-/* ---- the input's gradient: for each of its pixels the outputs that saw it ---- */
+/* ---- the input's gradient ----
+ *
+ * Without strides it is a convolution of y with the turned kernel. With strides each pixel
+ * of the input collects from the outputs that saw it. */
+
+static bool without_strides(const Conv *c) {
+    for (int k = 0; k < CONV_AXES; k++)
+        if (c->axis[k].stride > 1) return false;
+    return true;
+}
+
+static Conv turned_of(const Conv *c) {
+    Conv turned = *c;
+    turned.x = c->y;
+    turned.y = c->x;
+    for (int k = 0; k < CONV_AXES; k++) {
+        const ConvAxis *a = &c->axis[k];
+        turned.axis[k].in = a->out;
+        turned.axis[k].out = a->in;
+        turned.axis[k].before = (a->kernel - 1) * a->dilation - a->before;
+    }
+    return turned;
+}
 
 /* Output of tap k that reads input i, or -1. */
 static int64_t seen_by(const ConvAxis *a, int64_t i, int64_t k) {
@@ -146,6 +177,11 @@ static void depthwise_input_pixel(const Conv *c, int64_t image, int64_t plane,
 
 static void depthwise_input_rows(const Conv *c, Span images, int64_t part,
                                  int64_t parts) {
+    if (without_strides(c)) {
+        Conv turned = turned_of(c);
+        depthwise_rows(&turned, true, images, part, parts);
+        return;
+    }
     const ConvAxis *a = c->axis;
     Span rows = {a[1].in * part / parts, a[1].in * (part + 1) / parts};
     for (int64_t n = images.begin; n < images.end; n++)
@@ -201,12 +237,12 @@ static void depth_kernel_add(const Conv *c, int64_t image, int64_t plane, int64_
     }
 }
 
-static void depthwise_kernel_run(const Conv *c, Span images, REAL *w) {
+static void depthwise_kernel_run(const Conv *c, Span slice, REAL *w) {
+    const int64_t height = c->axis[1].out;
     for (int64_t i = 0; i < conv_kernel_size(c); i++) w[i] = 0;
-    for (int64_t n = images.begin; n < images.end; n++)
+    for (int64_t at = slice.begin; at < slice.end; at++)
         for (int64_t plane = 0; plane < c->axis[0].out; plane++)
-            for (int64_t row = 0; row < c->axis[1].out; row++)
-                depth_kernel_add(c, n, plane, row, w);
+            depth_kernel_add(c, at / height, plane, at % height, w);
 }
 
 #endif

@@ -172,8 +172,9 @@ static REAL *slice_of(const Conv *c, const ConvSlices *cut, int64_t slice) {
     return (REAL *)c->scratch + slice * conv_kernel_size(c);
 }
 
-static Span slice_images(const Conv *c, const ConvSlices *cut, int64_t slice) {
-    return (Span){c->images * slice / cut->slices, c->images * (slice + 1) / cut->slices};
+static Span slice_rows(const Conv *c, const ConvSlices *cut, int64_t slice) {
+    int64_t rows = conv_rows(c);
+    return (Span){rows * slice / cut->slices, rows * (slice + 1) / cut->slices};
 }
 
 static void to_kernel(const Conv *c, int64_t part) {
@@ -181,7 +182,7 @@ static void to_kernel(const Conv *c, int64_t part) {
     int64_t slice = part / cut.blocks, i = part % cut.blocks;
     Weights s = weights_of(c, slice_of(c, &cut, slice));
     Span units = {s.units * i / cut.blocks, s.units * (i + 1) / cut.blocks};
-    weights_run(&s, slice_images(c, &cut, slice), units);
+    weights_run(&s, slice_rows(c, &cut, slice), units);
 }
 
 static void sum_slices(const Conv *c, int64_t part) {
@@ -200,7 +201,7 @@ static void sum_slices(const Conv *c, int64_t part) {
 
 static void depthwise(const Conv *c, int64_t part) {
     const ConvCut cut = conv_cut(c);
-    depthwise_rows(c, part_images(c, &cut, part), part % cut.rows, cut.rows);
+    depthwise_rows(c, false, part_images(c, &cut, part), part % cut.rows, cut.rows);
 }
 
 static void depthwise_to_input(const Conv *c, int64_t part) {
@@ -212,7 +213,7 @@ static void depthwise_to_kernel(const Conv *c, int64_t part) {
     const ConvSlices cut = conv_slices(c);
     if (part % cut.blocks) return;
     int64_t slice = part / cut.blocks;
-    depthwise_kernel_run(c, slice_images(c, &cut, slice), slice_of(c, &cut, slice));
+    depthwise_kernel_run(c, slice_rows(c, &cut, slice), slice_of(c, &cut, slice));
 }
 
 const ConvRoutines CONV_ROUTINES = {

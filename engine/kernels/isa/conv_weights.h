@@ -21,7 +21,7 @@ static KernelFunction *const kernel_functions[TILE_VECTORS][TILE_ROWS] = {
     SIZES(KERNEL_NAME)};
 
 /* Bytes of x and y of a chunk; input channels below which a row of taps is one. */
-enum { CHUNK_BYTES = 512 << 10, FEW_CHANNELS = 16 };
+enum { CHUNK_BYTES = 256 << 10, FEW_CHANNELS = 16 };
 
 typedef struct Weights {
     const Conv *conv;
@@ -144,29 +144,40 @@ static void add_unit(const Weights *s, const Unit *u, const Chunk *chunk) {
     }
 }
 
-/* The sums of some images for some units. */
-static void weights_run(const Weights *s, Span images, Span units) {
-    const Conv *c = s->conv;
-    const ConvAxis *a = c->axis;
-    for (int64_t i = units.begin; i < units.end; i++) {
-        Unit u = unit_of(s, i);
-        for (int64_t m = u.channels.begin; m < u.channels.end; m++)
-            memset(u.w + m * c->out, 0, (size_t)s->out * sizeof(REAL));
-    }
+/* Adds some rows of some images, chunk by chunk. */
+static void add_rows(const Weights *s, Span images, Span rows, Span units) {
+    const ConvAxis *a = s->conv->axis;
     int64_t row = (a[1].stride * s->x_step[1] + s->y_step[1]) * (int64_t)sizeof(REAL);
     int64_t height = most(1, CHUNK_BYTES / most(1, row));
-    int64_t group = most(1, height / most(1, a[1].out));
+    int64_t group = most(1, height / (rows.end - rows.begin));
     for (int64_t n = images.begin; n < images.end; n += group) {
         Chunk chunk = {.images = {n, least(n + group, images.end)}};
         for (chunk.plane = 0; chunk.plane < a[0].out; chunk.plane++) {
-            for (int64_t r = 0; r < a[1].out; r += height) {
-                chunk.rows = (Span){r, least(r + height, a[1].out)};
+            for (int64_t r = rows.begin; r < rows.end; r += height) {
+                chunk.rows = (Span){r, least(r + height, rows.end)};
                 for (int64_t i = units.begin; i < units.end; i++) {
                     Unit u = unit_of(s, i);
                     add_unit(s, &u, &chunk);
                 }
             }
         }
+    }
+}
+
+/* The sums of some units over a slice: rows of the images, numbered through. */
+static void weights_run(const Weights *s, Span slice, Span units) {
+    const int64_t height = s->conv->axis[1].out;
+    for (int64_t i = units.begin; i < units.end; i++) {
+        Unit u = unit_of(s, i);
+        for (int64_t m = u.channels.begin; m < u.channels.end; m++)
+            memset(u.w + m * s->conv->out, 0, (size_t)s->out * sizeof(REAL));
+    }
+    for (int64_t at = slice.begin; at < slice.end;) {
+        int64_t n = at / height, r = at % height, left = slice.end - at;
+        Span images = {n, n + 1}, rows = {r, least(height, r + left)};
+        if (rows.begin == 0 && rows.end == height) images.end = n + left / height;
+        add_rows(s, images, rows, units);
+        at += (rows.end - rows.begin) * (images.end - images.begin);
     }
 }
 

@@ -48,9 +48,24 @@ end
 
 -- ---- reading ----
 
+-- A process that has ended, but that nobody has asked about yet, is still listed; it has no command.
+local function is_running(process)
+  local file <close> = io.open(("/proc/%s/cmdline"):format(process), "rb")
+  return file ~= nil and file:read(1) ~= nil
+end
+
+-- Files that a process left which was killed while it wrote.
+local function remove_leftovers(self)
+  for _, name in ipairs(core.list_folder(self.backup_dir) or {}) do
+    local process = name:match "^%.cdl%-(%d+)%-%d+%.tmp$"
+    if process and not is_running(process) then os.remove(self.backup_dir .. "/" .. name) end
+  end
+end
+
 -- The last snapshot that can be read; nil when there is none at all.
 local function find_snapshot(self)
   local first_problem
+  remove_leftovers(self)
   for _, path in ipairs { self.path, self.path_before } do
     if core.path_kind(path) then
       local found, problem = snapshot.read(path)
@@ -120,6 +135,8 @@ local function restore(self, found)
   local differences = snapshot.restore_model(found.model, self.model,
     ("the snapshot in '%s'"):format(self.backup_dir))
   if self.list then snapshot.restore_callbacks(found.callbacks, self.list) end
+  local data = self.list and self.list.data
+  if data and found.data ~= nil then data.load_state(found.data) end
   tell(self, found, differences)
   snapshot.restore_random(found.random)
   self.current_epoch, self.last_batch = found.epoch, found.batch
@@ -132,8 +149,9 @@ end
 -- change with the epoch, so it is copied.
 local function take_border(self)
   local _, _, pass, drawn = core.run_position()
+  local data = self.list and self.list.data -- a generator that has a state
   local border = { callbacks = self.list and snapshot.states_of(self.list) or {},
-    random = snapshot.random_state(), pass = pass or 0, drawn = drawn or 0 }
+    random = snapshot.random_state(), pass = pass or 0, drawn = drawn or 0, data = data and data.state() }
   self.border = self.save_freq == "epoch" and border or snapshot.copy(border)
 end
 
@@ -150,14 +168,6 @@ local function save(self, epoch, batch, finished)
   if not ok then core.raise("BackupAndRestore: " .. problem) end
 end
 
--- Files that a process left which was killed while it wrote.
-local function remove_leftovers(self)
-  for _, name in ipairs(core.list_folder(self.backup_dir) or {}) do
-    local process = name:match "^%.cdl%-(%d+)%-%d+%.tmp$"
-    if process and not core.path_kind("/proc/" .. process) then os.remove(self.backup_dir .. "/" .. name) end
-  end
-end
-
 function BackupAndRestore:on_train_begin()
   local model = self.model
   if not model.built and #model.weights == 0 then
@@ -168,7 +178,6 @@ function BackupAndRestore:on_train_begin()
     self.found = find_snapshot(self)
   end
   core.make_folder(self.backup_dir)
-  remove_leftovers(self)
   local found = self.found
   self.found, self.last_batch, self.batches_seen = nil, 0, 0
   if found then

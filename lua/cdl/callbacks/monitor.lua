@@ -48,11 +48,12 @@ function Monitor:monitor_direction()
   return self.direction
 end
 
---- True when the value is better than the reference (nil: anything is) by more than min_delta.
--- nan is never better.
+--- True when the value is better than the reference by more than min_delta. Anything is better than
+-- none (nil), any number is better than nan, and nan is never better than a number.
 function Monitor:is_improvement(value, reference)
   local direction = self:monitor_direction()
   if reference == nil then return true end
+  if reference ~= reference then return value == value end
   if direction == "min" then return value + self.min_delta < reference end
   return value - self.min_delta > reference
 end

@@ -7,7 +7,8 @@ return function(name, axes, default)
   local Cropping = Layer:extend(name)
   Cropping.doc = ("Inputs %s without places at their ends."):format(spatial.wanted(axes))
   Cropping.signature = {
-    { "cropping", "padding", default, axes = axes, doc = "places at both ends of all axes, of each, or pairs {before, after}" },
+    { "cropping", "padding", default, axes = axes,
+      doc = "places at both ends of all axes, of each, or pairs {before, after}" },
     { "data_format", { "channels_last" }, "channels_last", doc = "the order of axes" },
   }
 

@@ -9,7 +9,8 @@ return function(name, axes)
   local ZeroPadding = Layer:extend(name)
   ZeroPadding.doc = ("Zeros around inputs %s."):format(spatial.wanted(axes))
   ZeroPadding.signature = {
-    { "padding", "padding", 1, axes = axes, doc = "places at both ends of all axes, of each, or pairs {before, after}" },
+    { "padding", "padding", 1, axes = axes,
+      doc = "places at both ends of all axes, of each, or pairs {before, after}" },
     { "data_format", { "channels_last" }, "channels_last", doc = "the order of axes" },
   }
 

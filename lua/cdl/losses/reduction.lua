@@ -2,6 +2,7 @@
 -- sample weights, masks, and the four reductions.
 local core = require "cdl.core"
 local ops = require "cdl.ops"
+local words = require "cdl.words"
 
 local M = {}
 
@@ -17,6 +18,8 @@ function M.braces(shape) return "{" .. table.concat(shape, ", ") .. "}" end
 function M.cast(x, dtype)
   if type(x) == "number" or type(x) == "boolean" then return core.tensor(x, dtype) end
   if core.is_variable(x) then x = core.read(x) end
+  if words.is_plain(x) then return core.tensor(x, dtype) end
+  if not core.is_tensor(x) then core.raise("losses and metrics want tensors, got " .. words.describe(x)) end
   if x.dtype == dtype then return x end
   return ops.astype(x, dtype)
 end

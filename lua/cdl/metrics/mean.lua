@@ -87,12 +87,14 @@ end
 
 function M.Sum:result() return core.read(self.total) end
 
---- Labels and predictions as tensors.
-local function operands(y_true, y_pred)
-  if words.is_plain(y_true) or type(y_true) == "number" then y_true = core.tensor(y_true) end
-  if words.is_plain(y_pred) or type(y_pred) == "number" then y_pred = core.tensor(y_pred) end
-  return y_true, y_pred
+local function operand(x, what)
+  if words.is_plain(x) or type(x) == "number" then return core.tensor(x) end
+  if core.is_tensor(x) or core.is_variable(x) then return x end
+  return core.raise(("update_state: %s must be a tensor, got %s"):format(what, words.describe(x)))
 end
+
+--- Labels and predictions as tensors.
+local function operands(y_true, y_pred) return operand(y_true, "y_true"), operand(y_pred, "y_pred") end
 M.operands = operands
 
 -- Mean of self:values(y_true, y_pred), where what the mask of y_pred leaves out does not count, nor

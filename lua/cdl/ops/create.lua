@@ -39,7 +39,11 @@ return function(kit)
   }, "Numbers from first to last, both included.", function(first, last, step, kind)
     if last == nil then first, last = 1, first end
     if step == 0 then core.raise "arange: step must not be 0" end
-    local count = math.max(0, math.floor((last - first) / step + 1e-9) + 1)
+    local steps = (last - first) / step
+    if steps ~= steps or steps > 2^53 then
+      core.raise(("arange: from %g to %g in steps of %g is no finite number of elements"):format(first, last, step))
+    end
+    local count = steps > -1 and math.max(0, math.floor(steps + 1e-9) + 1) or 0
     return core.arange(first, count, step, float_or(kind))
   end)
 

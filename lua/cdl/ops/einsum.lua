@@ -1,7 +1,6 @@
 --- Einstein's notation: each pair of terms is one batched matrix product.
 local core = require "cdl.core"
 
-
 local function fail(format, ...) core.raise(("einsum: " .. format):format(...)) end
 
 -- "ij,jk->ik" for tensors with these numbers of axes: lists of letters. Axes under "..." get
@@ -36,12 +35,7 @@ local function parse(subscripts, operands)
     if not operands[i] then fail("'%s' has more terms than the %d tensors", subscripts, #operands) end
     local list, dots = parse_term(term, operands[i])
     hidden = math.max(hidden, dots or 0)
-    local seen = {}
-    for _, letter in ipairs(list) do
-      if seen[letter] then fail("the letter '%s' stands twice in '%s'", letter, term) end
-      seen[letter] = true
-      count[letter] = (count[letter] or 0) + 1
-    end
+    for _, letter in ipairs(list) do count[letter] = (count[letter] or 0) + 1 end
     terms[i] = list
   end
   if i ~= #operands then fail("'%s' has %d terms for %d tensors", subscripts, i, #operands) end
@@ -62,8 +56,11 @@ local function parse(subscripts, operands)
     table.sort(once)
     for _, letter in ipairs(once) do result[#result + 1] = letter end
   end
+  local seen = {}
   for _, letter in ipairs(result) do
     if not count[letter] then fail("the output's '%s' stands in no term", letter) end
+    if seen[letter] then fail("the output's '%s' stands twice", letter) end
+    seen[letter] = true
   end
   return terms, result
 end
@@ -72,6 +69,25 @@ local function index_of(list)
   local at = {}
   for i, letter in ipairs(list) do at[letter] = i end
   return at
+end
+
+-- A letter that stands twice in a term means the diagonal of its two axes: the matrix times the
+-- identity, summed over one of them.
+local function diagonal(x, term, ops)
+  local at, rest = {}, {}
+  for _, letter in ipairs(term) do
+    local first = at[letter]
+    if first then
+      local n, axis, shape = x.shape[first], #rest + 1, {}
+      if x.shape[axis] ~= n then fail("'%s' is %d on one axis and %d on another", letter, n, x.shape[axis]) end
+      for k = 1, x.ndim do shape[k] = (k == first or k == axis) and n or 1 end
+      x = ops.astype(ops.sum(x * core.reshape(ops.eye(n, n, x.dtype), shape), axis), x.dtype)
+    else
+      rest[#rest + 1] = letter
+      at[letter] = #rest
+    end
+  end
+  return x, rest
 end
 
 -- Sums away the letters of a term that nothing else wants.
@@ -133,9 +149,10 @@ local function contract(x, left, y, right, wanted, ops)
   return core.reshape(product, shape), term
 end
 
---- The value of subscripts for a list of tensors. A letter may not stand twice in one term.
+--- The value of subscripts for a list of tensors.
 return function(subscripts, operands, ops)
   local terms, result = parse(subscripts, operands)
+  for k, term in ipairs(terms) do operands[k], terms[k] = diagonal(operands[k], term, ops) end
   local function wanted_after(k)
     local wanted = index_of(result)
     for i = k + 1, #terms do
@@ -156,5 +173,6 @@ return function(subscripts, operands, ops)
   x, term = drop(x, term, index_of(result), ops)
   local at, order = index_of(term), {}
   for i, letter in ipairs(result) do order[i] = at[letter] end
-  return #order > 0 and ops.permute(x, order) or x
+  if #order > 0 then x = ops.permute(x, order) end
+  return #operands == 1 and ops.copy(x) or x
 end

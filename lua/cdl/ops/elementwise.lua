@@ -45,12 +45,16 @@ return function(kit)
     a, b,
   }, docs.where, function(condition, left, right) return where(nil, nil, condition, left, right) end)
 
+  local function is_fraction(x) return math.abs(x) < math.huge and x % 1 ~= 0 end
   local clip = core.row "clip"
   define("clip", { x,
     { "lo", "number", -math.huge, doc = "smallest value" },
     { "hi", "number", math.huge, doc = "largest value" },
   }, "x limited to [lo, hi]; the gradient is 0 outside", function(value, lo, hi)
     if lo > hi then core.raise(("clip: lo (%g) is above hi (%g)"):format(lo, hi)) end
+    if (is_fraction(lo) or is_fraction(hi)) and type(value) ~= "number" and not value.dtype:find "^float" then
+      value = kit.ops.astype(value, "float32")
+    end
     return clip(nil, { lo, hi }, value)
   end)
 

@@ -1,6 +1,7 @@
 --- Matrix products and softmax.
 local core = require "cdl.core"
 local einsum = require "cdl.ops.einsum"
+local words = require "cdl.words"
 
 return function(kit)
   local define, axis_of = kit.define, kit.axis_of
@@ -70,8 +71,12 @@ return function(kit)
   }, "Sum of products over some axes.", function(a, b, axes)
     a, b = value_of(a), value_of(b)
     local left, right
-    if type(axes) == "number" then
-      left, right = list_of(nil, axes, a.ndim - axes), list_of(nil, axes, 0)
+    local count = math.type(axes) and math.tointeger(axes)
+    if count and count >= 0 and count <= math.min(a.ndim, b.ndim) then
+      left, right = list_of(nil, count, a.ndim - count), list_of(nil, count, 0)
+    elseif type(axes) ~= "table" or #axes ~= 2 then
+      core.raise(("tensordot: axes must be a number of axes, at most %d here, or {axes of a, axes of b}, got %s"):format(
+        math.min(a.ndim, b.ndim), words.describe(axes)))
     else
       left, right = list_of(axes[1]), list_of(axes[2])
     end

@@ -243,15 +243,12 @@ return function(kit)
       return ops.contiguous(result)
     end)
 
-  define("contiguous", { x_row }, "The same elements in row-major memory; x itself when they already are.",
-    function(x)
-      x = value_of(x)
-      return x.kind == "eager" and core.contiguous(x) or x
-    end)
-  define("copy", { x_row }, "A copy in new memory.", function(x)
+  local function copied(x)
     x = value_of(x)
     return x.kind == "eager" and core.copy(x) or x
-  end)
+  end
+  define("contiguous", { x_row }, "The same elements in row-major memory of their own.", copied)
+  define("copy", { x_row }, "A copy in new memory.", copied)
   define("fill", { x_row, { "value", "number|boolean", required = true, doc = "the new value" } },
     "Sets every element of an eager tensor; returns the tensor.", function(x, value)
       core.assign_into(x, value)

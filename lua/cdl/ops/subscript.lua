@@ -10,7 +10,7 @@ return function(kit)
   local function braces(list) return "{" .. table.concat(list, ", ") .. "}" end
 
   local function place(i, n, axis, shape)
-    local at = math.tointeger(i)
+    local at = math.type(i) and math.tointeger(i)
     if not at then
       core.raise(("subscript of axis %d must be an integer, got %s"):format(axis, words.describe(i)))
     end
@@ -24,7 +24,7 @@ return function(kit)
 
   -- {first, last, step} -> first (from 0), count, step
   local function range(entry, n, axis, shape)
-    local step = entry[3] == nil and 1 or math.tointeger(entry[3])
+    local step = entry[3] == nil and 1 or math.type(entry[3]) and math.tointeger(entry[3])
     if not step or step == 0 then
       core.raise(("the step of axis %d must be an integer other than 0, got %s"):format(axis,
         words.describe(entry[3])))

@@ -115,6 +115,7 @@ local function single(number) return (string.unpack("<f", string.pack("<f", numb
 
 -- The shortest decimal number that is the same float32.
 local function shortest(number)
+  if number ~= number or math.abs(number) == math.huge then return number end
   for digits = 6, 9 do
     local short = tonumber(("%%.%dg"):format(digits):format(number))
     if single(short) == number then return short end

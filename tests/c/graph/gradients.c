@@ -11,7 +11,7 @@ enum { INPUTS = 4, ELEMENTS = 64 };
 /* An input: floats uniform in [low, high), or integers (which have no gradient). */
 typedef struct Input {
     int ndim;
-    int64_t dim[4];
+    int64_t dim[5];
     double low, high;
     const int64_t *integers;
 } Input;
@@ -28,6 +28,7 @@ typedef struct Case {
 #define DIM2(a, b) .ndim = 2, .dim = {a, b}
 #define DIM3(a, b, c) .ndim = 3, .dim = {a, b, c}
 #define DIM4(a, b, c, d) .ndim = 4, .dim = {a, b, c, d}
+#define DIM5(a, b, c, d, e) .ndim = 5, .dim = {a, b, c, d, e}
 #define UNARY(op, low, high) {OP_##op, {{0}, {0}}, {{DIM2(2, 3), low, high}}}
 #define REDUCE(op, axes, keepdims) \
     {OP_##op, {.i = {axes, keepdims}}, {{DIM3(2, 3, 4), 0.5, 2}}}
@@ -96,6 +97,47 @@ static const Case cases[] = {
     {OP_dense, {.i = {activation}}, {{x, -1, 1}, {DIM2(3, 2), -1, 1}, {DIM1(2), -1, 1}}}
     DENSE(0, DIM2(4, 3)), DENSE(1, DIM3(2, 2, 3)), DENSE(2, DIM1(3)),
     DENSE(3, DIM2(4, 3)),
+
+#define CONV(op, a, b, ...) {OP_##op, {.i = {__VA_ARGS__}}, {{a, -1, 1}, {b, -1, 1}}}
+    /* strides; padding before and after each axis; dilations; groups, activation; sizes */
+    CONV(conv, DIM3(2, 5, 2), DIM3(3, 2, 2), 2, 0, 0, 1, 2, 0, 0, 0, 0, 1, 0, 0, 1),
+    CONV(conv, DIM4(1, 4, 5, 1), DIM4(2, 2, 1, 2),
+         1, 1, 0, 1, 0, 1, 1, 0, 0, 2, 1, 0, 1),
+    CONV(conv, DIM4(2, 3, 3, 2), DIM4(2, 2, 2, 3),
+         2, 1, 0, 1, 1, 0, 0, 0, 0, 1, 1, 0, 1),
+    CONV(conv, DIM4(1, 3, 3, 4), DIM4(2, 2, 2, 2),
+         1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 2),
+    CONV(conv, DIM4(1, 4, 3, 3), DIM4(2, 2, 1, 3),
+         2, 1, 0, 1, 0, 0, 0, 0, 0, 1, 1, 0, 3),
+    CONV(conv, DIM4(2, 2, 2, 3), DIM4(1, 1, 3, 2),
+         1, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 1),
+    CONV(conv, DIM5(1, 2, 3, 2, 2), DIM5(2, 2, 1, 2, 2),
+         1, 2, 1, 0, 1, 0, 0, 0, 0, 1, 1, 1, 1),
+#define CONV_BIAS(activation)                                                            \
+    {OP_conv_bias, {.i = {1, 1, 0, 1, 1, 0, 0, 0, 0, 1, 1, 0, 1, activation}},           \
+     {{DIM4(1, 3, 3, 2), -1, 1}, {DIM4(3, 2, 2, 2), -1, 1}, {DIM1(2), -1, 1}}}
+    CONV_BIAS(0), CONV_BIAS(1),
+    CONV(conv_grad_input, DIM3(2, 3, 2), DIM3(3, 2, 2),
+         2, 0, 0, 1, 2, 0, 0, 0, 0, 1, 0, 0, 1, 0, 5),
+    CONV(conv_grad_input, DIM4(1, 2, 2, 4), DIM4(2, 2, 2, 4),
+         1, 1, 0, 0, 0, 0, 0, 0, 0, 2, 1, 0, 2, 0, 4, 3),
+    CONV(conv_grad_kernel, DIM3(2, 5, 2), DIM3(2, 3, 2),
+         2, 0, 0, 1, 2, 0, 0, 0, 0, 1, 0, 0, 1, 0, 3),
+    CONV(conv_grad_kernel, DIM4(1, 3, 3, 4), DIM4(1, 2, 2, 4),
+         1, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 4, 0, 2, 2),
+#define POOL(op, x, ...) {OP_##op, {.i = {__VA_ARGS__}}, {{x, -2, 2}}}
+    /* strides; padding before and after each axis; windows; sizes */
+    POOL(max_pool, DIM4(1, 4, 4, 2), 2, 2, 0, 0, 0, 0, 0, 0, 0, 2, 2),
+    POOL(max_pool, DIM3(2, 7, 2), 2, 0, 0, 1, 1, 0, 0, 0, 0, 3),
+    POOL(max_pool, DIM5(1, 2, 3, 4, 1), 1, 2, 2, 0, 0, 1, 0, 0, 0, 2, 2, 2),
+    POOL(average_pool, DIM4(1, 4, 5, 2), 1, 2, 0, 1, 1, 0, 1, 0, 0, 2, 3),
+    POOL(average_pool, DIM3(2, 7, 2), 3, 0, 0, 0, 0, 0, 0, 0, 0, 2),
+    POOL(average_pool_grad, DIM4(1, 2, 3, 2),
+         2, 1, 0, 0, 1, 1, 1, 0, 0, 2, 3, 0, 3, 3),
+    {OP_max_pool_grad, {.i = {2, 0, 0, 1, 1, 0, 0, 0, 0, 3}},
+     {{DIM3(2, 7, 2), -2, 2}, {DIM3(2, 4, 2), -2, 2}}},
+    {OP_max_pool_pick, {.i = {2, 0, 0, 1, 1, 0, 0, 0, 0, 3}},
+     {{DIM3(2, 7, 2), -2, 2}, {DIM3(2, 7, 2), -2, 2}}},
 
     UNARY(softmax, -2, 2), UNARY(log_softmax, -2, 2),
 #define LABELS(low, high) \

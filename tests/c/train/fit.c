@@ -11,7 +11,7 @@ typedef struct Host {
     char events[4096];
     Variable *sum;
     Plan *plans[FIT_MODES][FIT_PLANS];
-    int asked, lookups, resets;
+    int asked, lookups, resets, finished;
     Hook stop_at; /* with stop_number: the event at which a hook wishes to stop */
     int64_t stop_number;
     Hook fail_at;
@@ -106,11 +106,20 @@ static bool interrupted(void) { return interrupt_after >= 0 && interrupt_after--
 
 static void interrupt_seen(Fit *fit) { seen++; }
 
+/* Comes once, before train_end. */
+static bool finished(Fit *fit, Err *err) {
+    Host *host = fit->context;
+    CHECK(!strstr(host->events, "train_end"));
+    host->finished++;
+    return true;
+}
+
 static const FitHost host_calls = {.hook = hook,
                                    .lookup = lookup,
                                    .plan = ask_plan,
                                    .reset = reset,
                                    .epoch = epoch,
+                                   .finish = finished,
                                    .begin = begin,
                                    .interrupted = interrupted,
                                    .interrupt_seen = interrupt_seen};
@@ -173,6 +182,61 @@ static void events_in_order(void) {
         0);
     CHECK(sum_now() == 10 + 3); /* all training rows once, two rows of validation */
     CHECK(host_state.lookups == 2 && host_state.resets == 2);
+    CHECK(host_state.finished == 1);
+    finish(&fit);
+}
+
+/* A run that goes on within a pass: the batches that the pass has given come no more. */
+static void goes_on_within_a_pass(void) {
+    TensorSourceOptions shuffled = {.batch = 2, .shuffle = SHUFFLE_ROWS, .seed = 5};
+    Fit whole = start(12, shuffled);
+    without_validation(&whole);
+    whole.part[FIT_TRAIN].steps = 4;
+    whole.last_epoch = 4;
+    CHECK(fit_train(&whole, NULL));
+    float sum = sum_now();
+    CHECK(whole.pass == 2 && whole.part[FIT_TRAIN].drawn == 6);
+    finish(&whole);
+
+    Fit first = start(12, shuffled);
+    without_validation(&first);
+    first.part[FIT_TRAIN].steps = 4;
+    first.last_epoch = 1;
+    CHECK(fit_train(&first, NULL));
+    float begun = sum_now();
+    int64_t pass = first.pass, drawn = first.part[FIT_TRAIN].drawn;
+    CHECK(pass == 1 && drawn == 4);
+    finish(&first);
+
+    Fit rest = start(12, shuffled);
+    without_validation(&rest);
+    rest.part[FIT_TRAIN].steps = 4;
+    rest.first_epoch = 2;
+    rest.last_epoch = 4;
+    rest.pass = pass;
+    rest.part[FIT_TRAIN].drawn = drawn;
+    CHECK(fit_train(&rest, NULL));
+    CHECK(begun + sum_now() == sum);
+    CHECK(rest.pass == 2 && rest.part[FIT_TRAIN].drawn == 6);
+    finish(&rest);
+}
+
+/* A run that goes on behind the epoch at which it was told to stop. */
+static void stays_stopped(void) {
+    Fit fit = start(4, twos);
+    fit.first_epoch = 5;
+    fit.last_epoch = 4;
+    host_state.stop_at = HOOK_train_begin;
+    host_state.stop_number = 0;
+    CHECK(fit_train(&fit, NULL));
+    CHECK(fit.outcome == FIT_STOPPED);
+    CHECK(strcmp(host_state.events, "train_begin train_end exit(stop_training) ") == 0);
+    finish(&fit);
+    fit = start(4, twos);
+    fit.first_epoch = 5;
+    fit.last_epoch = 4;
+    CHECK(fit_train(&fit, NULL));
+    CHECK(fit.outcome == FIT_COMPLETED && host_state.finished == 1);
     finish(&fit);
 }
 
@@ -415,4 +479,5 @@ static void a_step_allocates_nothing(void) {
 TEST_MAIN(events_in_order, only_hooks_that_exist, a_wish_to_stop, steps_go_on_over_epochs,
           epochs_from_to, validation_when_it_is_due, an_interrupt_ends_in_good_order,
           an_error_in_a_hook, plans_by_shape, shuffled_epochs_hold_all_rows,
-          predict_joins_batches, one_step_without_hooks, a_step_allocates_nothing)
+          predict_joins_batches, one_step_without_hooks, a_step_allocates_nothing,
+          goes_on_within_a_pass, stays_stopped)
