@@ -72,7 +72,11 @@ function M.Mean:update_state(values, sample_weight)
   core.assign(self.count, self.count + count)
 end
 
-function M.Mean:result() return reduction.divide(self.total * 1, self.count * 1) end
+-- Nobody takes a gradient of it, so the division may give nan where the result is 0 anyway.
+function M.Mean:result()
+  local total, count = core.read(self.total), core.read(self.count)
+  return ops.where(ops.eq(count, 0), 0, total / count)
+end
 
 M.Sum = Metric:extend "Sum"
 M.Sum.doc = "The sum of values, weighted: update_state(values, sample_weight)."
