@@ -2,6 +2,7 @@
  * a plan. Program order of assignments is kept by the versions of each variable. */
 #include <stdio.h>
 #include <string.h>
+#include "base/hash.h"
 #include "base/mem.h"
 #include "script/value.h"
 
@@ -94,16 +95,47 @@ const Binding *trace_binding(lua_State *L, Variable *variable) {
     return binding_find(trace, remapped(trace, variable));
 }
 
+static bool is_same_tensor(const Tensor *a, const Tensor *b) {
+    if (a->data != b->data || a->dtype != b->dtype) return false;
+    if (!shape_equal(&a->shape, &b->shape)) return false;
+    for (int k = 0; k < a->shape.ndim; k++)
+        if (a->stride[k] != b->stride[k]) return false;
+    return true;
+}
+
 NodeId trace_capture(lua_State *L, const Tensor *tensor) {
-    NodeId node = graph_constant(trace_get(L)->graph, tensor);
+    Trace *trace = trace_get(L);
+    uint64_t hash = hash_bytes(&tensor->data, sizeof tensor->data);
+    int32_t *slot = &trace->captured_slot[hash % CAPTURED_SLOTS];
+    for (int32_t k = *slot - 1; k >= 0; k = trace->captured[k].next)
+        if (is_same_tensor(&trace->graph->nodes[trace->captured[k].node].constant, tensor))
+            return trace->captured[k].node;
+    if (trace->n_captured == trace->captured_room) {
+        int room = trace->captured_room ? 2 * trace->captured_room : 16;
+        Captured *grown = mem_grow(trace->captured, (size_t)room * sizeof *grown);
+        if (!grown) script_raise(L, "out of memory while tracing");
+        trace->captured = grown;
+        trace->captured_room = room;
+    }
+    NodeId node = graph_constant(trace->graph, tensor);
     trace_check(L);
+    trace->captured[trace->n_captured] = (Captured){node, *slot - 1};
+    *slot = ++trace->n_captured;
     return node;
+}
+
+/* core.capture(x): an eager tensor as a traced one */
+static int core_capture(lua_State *L) {
+    NodeId node = trace_capture(L, script_check_tensor(L, 1));
+    value_push_node(L, node);
+    return 1;
 }
 
 static void trace_free(Trace *trace) {
     graph_free(trace->graph);
     for (int k = 0; k < trace->n_bindings; k++) mem_free(trace->bindings[k].version);
     mem_free(trace->bindings);
+    mem_free(trace->captured);
     mem_free(trace->remap);
     mem_free(trace);
 }
@@ -278,6 +310,7 @@ static int core_suspend(lua_State *L) {
 
 static const luaL_Reg functions[] = {
     {"trace", core_trace},       {"infer", core_infer},     {"dump", core_dump},
+    {"capture", core_capture},
     {"in_trace", core_in_trace}, {"suspend", core_suspend}, {NULL, NULL},
 };
 

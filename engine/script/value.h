@@ -25,6 +25,14 @@ typedef struct Binding {
     int versions, room;
 } Binding;
 
+/* An eager tensor that the trace has captured; chained by the hash of its address. */
+typedef struct Captured {
+    NodeId node;
+    int32_t next; /* -1: the last of its chain */
+} Captured;
+
+enum { CAPTURED_SLOTS = 64 };
+
 typedef struct Trace {
     int64_t number; /* unique; handles of a finished trace never match again */
     Graph *graph;
@@ -32,6 +40,9 @@ typedef struct Trace {
     int n_bindings, room;
     Variable **remap; /* pairs: a variable and the one that takes its place here */
     int n_remap;
+    Captured *captured;
+    int n_captured, captured_room;
+    int32_t captured_slot[CAPTURED_SLOTS]; /* first of each chain, plus 1; 0: none */
     struct Trace *outer;
 } Trace;
 
@@ -53,7 +64,8 @@ NodeId trace_output(lua_State *L, int index); /* a tensor, variable or number as
 /* Raises when the trace of a traced value is over or is not the current one. */
 NodeId trace_node(lua_State *L, const Value *value);
 NodeId trace_read(lua_State *L, Variable *variable); /* the newest version */
-/* The node of an eager tensor in the current trace: captured by reference. */
+/* The node of an eager tensor in the current trace: captured by reference. The same tensor (memory,
+ * shape, strides) has one node, so that gradients with respect to it find it. */
 NodeId trace_capture(lua_State *L, const Tensor *tensor);
 void trace_assign(lua_State *L, Variable *variable, NodeId value);
 const Binding *trace_binding(lua_State *L, Variable *variable); /* NULL: not touched yet */

@@ -139,7 +139,7 @@ local function jit(f, name)
 end
 
 M.jit = signature.fn("jit", {
-  { "f", "function", required = true, doc = "a function of tensors (and numbers, strings, booleans, which are baked in)" },
+  { "f", "function", required = true, doc = "a function of tensors, and of numbers, strings and booleans, baked in" },
 }, "A function that traces f once per shapes and dtypes and then runs the compiled plan.",
   function(f) return jit(f, "jit") end)
 
@@ -176,9 +176,11 @@ M.gradients = signature.fn("gradients", {
   { "y", "any", required = true, doc = "a traced or symbolic tensor, or a list; other shapes than scalars are summed" },
   { "xs", "any", required = true, doc = "a tensor or variable, or a list" },
   { "unused", { "zeros" }, doc = "\"zeros\": zeros for an x that y does not depend on, which else raises" },
-}, "Gradients of y with respect to xs: a list for a list, else one tensor. Intermediate tensors are fine, second order too.",
+}, "Gradients of y with respect to xs: a list for a list, else one tensor. Intermediate tensors are fine, "
+  .. "second order too.",
   function(y, xs, unused)
-    local ys, list = as_list(y), nil
+    local list
+    local ys = as_list(y)
     xs, list = as_list(xs)
     for i, x in ipairs(xs) do
       if not (is_tensor_like(x) or symbol.is(x)) then
@@ -226,6 +228,10 @@ local function gradient_function(f, argnum, value)
     for i = 1, args.n do
       if type(args[i]) == "number" or words.is_plain(args[i]) then args[i] = core.tensor(args[i]) end
       if core.is_variable(args[i]) and not core.in_trace() then args[i] = core.read(args[i]) end
+      -- In a trace what is eager would be computed at once, and leave no trace to walk back.
+      if core.in_trace() and core.is_tensor(args[i]) and args[i].kind == "eager" then
+        args[i] = core.capture(args[i])
+      end
     end
     return compiled(table.unpack(args, 1, args.n))
   end
@@ -258,7 +264,8 @@ local function check_inputs(inputs, args)
       if n ~= -1 and n ~= x.shape[k] then fits = false end
     end
     if not fits then
-      core.raise(("Function: input %d must be %s, got %s"):format(i, tostring(input):gsub("^tensor ", "a "), words.describe(x)))
+      core.raise(("Function: input %d must be of shape %s, got %s"):format(i, tostring(input):match "{.*}",
+        words.describe(x)))
     end
     if x.dtype ~= input.dtype then args[i] = require "cdl.ops".astype(x, input.dtype) end
   end
@@ -277,20 +284,29 @@ M.Function = signature.fn("Function", {
       end
       results[#outputs + i] = pair[2]
     end
+    local symbols = {}
     for i, x in ipairs(results) do
-      if not symbol.is(x) then
-        core.raise(("Function: output or update %d is %s; wanted a symbolic tensor"):format(i, words.describe(x)))
+      local is_output = i <= #outputs
+      if symbol.is(x) then
+        symbols[#symbols + 1] = x
+      elseif not (core.is_variable(x) or type(x) == "number" or (is_output and core.is_tensor(x))) then
+        core.raise(("Function: %s %d is %s; wanted a symbolic tensor (what is made from variables and numbers "
+          .. "alone is computed at once: make it from an input, or assign in a cdl.jit function)"):format(
+          is_output and "output" or "update", is_output and i or i - #outputs, words.describe(x)))
       end
     end
-    local records = symbol.between(inputs, results, "Function")
+    local records = symbol.between(inputs, symbols, "Function")
     local function body(...)
       local value = {}
       for i, input in ipairs(inputs) do value[input] = (select(i, ...)) end
       symbol.replay(records, value)
-      for i, pair in ipairs(updates) do core.assign(pair[1], value[results[#outputs + i]]) end
-      local list = {}
-      for i, output in ipairs(outputs) do list[i] = value[output] end
-      return table.unpack(list)
+      -- Outputs and updates see the variables as they were before the call.
+      local now = {}
+      for i, x in ipairs(results) do
+        now[i] = core.is_variable(x) and core.read(x) or value[x] or x
+      end
+      for i, pair in ipairs(updates) do core.assign(pair[1], now[#outputs + i]) end
+      return table.unpack(now, 1, #outputs)
     end
     local compiled = jit(body, "Function")
     return function(...)

@@ -1,8 +1,7 @@
 --- Callbacks: what a run of fit, evaluate or predict tells about its course (`cdl.callbacks`).
 --
--- One more callback is one file in callbacks/ and one row here. A file is loaded when its class
--- is first used.
-local rows = {
+-- One more callback is one file in callbacks/ and one row here.
+return require "cdl.lazy" {
   BackupAndRestore = "cdl.callbacks.backup_and_restore",
   Callback = "cdl.callbacks.callback",
   CSVLogger = "cdl.callbacks.csv_logger",
@@ -18,24 +17,3 @@ local rows = {
   TerminateOnNaN = "cdl.callbacks.terminate_on_nan",
   TimeLimit = "cdl.callbacks.time_limit",
 }
-
-return setmetatable({}, {
-  __index = function(M, name)
-    local module = rows[name]
-    if not module then return nil end
-    local callback = require(module)
-    rawset(M, name, callback)
-    return callback
-  end,
-  -- pairs loads all of them, in alphabetical order.
-  __pairs = function(M)
-    local names = {}
-    for name in pairs(rows) do names[#names + 1] = name end
-    table.sort(names)
-    local i = 0
-    return function()
-      i = i + 1
-      return names[i], M[names[i]]
-    end
-  end,
-})

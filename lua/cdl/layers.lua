@@ -1,122 +1,83 @@
---- The layers (`cdl.layers`): one file and one row each, loaded when first used.
-local M = {}
-
-local files = {
-  Activation = "activation",
-  ActivityRegularization = "activity_regularization",
-  Add = "add",
-  AlphaDropout = "alpha_dropout",
-  Average = "average",
-  AveragePooling1D = "average_pooling1d",
-  AveragePooling2D = "average_pooling2d",
-  AveragePooling3D = "average_pooling3d",
-  BatchNormalization = "batch_normalization",
-  Concatenate = "concatenate",
-  Conv1D = "conv1d",
-  Conv1DTranspose = "conv1d_transpose",
-  Conv2D = "conv2d",
-  Conv2DTranspose = "conv2d_transpose",
-  Conv3D = "conv3d",
-  Conv3DTranspose = "conv3d_transpose",
-  Cropping1D = "cropping1d",
-  Cropping2D = "cropping2d",
-  Cropping3D = "cropping3d",
-  Dense = "dense",
-  DepthwiseConv1D = "depthwise_conv1d",
-  DepthwiseConv2D = "depthwise_conv2d",
-  Dot = "dot",
-  Dropout = "dropout",
-  ELU = "elu",
-  Embedding = "embedding",
-  Flatten = "flatten",
-  GaussianDropout = "gaussian_dropout",
-  GaussianNoise = "gaussian_noise",
-  GlobalAveragePooling1D = "global_average_pooling1d",
-  GlobalAveragePooling2D = "global_average_pooling2d",
-  GlobalAveragePooling3D = "global_average_pooling3d",
-  GlobalMaxPooling1D = "global_max_pooling1d",
-  GlobalMaxPooling2D = "global_max_pooling2d",
-  GlobalMaxPooling3D = "global_max_pooling3d",
-  GroupNormalization = "group_normalization",
-  Identity = "identity",
-  Lambda = "lambda",
-  LayerNormalization = "layer_normalization",
-  LeakyReLU = "leaky_relu",
-  Masking = "masking",
-  MaxPooling1D = "max_pooling1d",
-  MaxPooling2D = "max_pooling2d",
-  MaxPooling3D = "max_pooling3d",
-  Maximum = "maximum",
-  Minimum = "minimum",
-  Multiply = "multiply",
-  PReLU = "prelu",
-  Permute = "permute",
-  RMSNormalization = "rms_normalization",
-  ReLU = "relu",
-  RepeatVector = "repeat_vector",
-  Rescaling = "rescaling",
-  Reshape = "reshape",
-  SeparableConv1D = "separable_conv1d",
-  SeparableConv2D = "separable_conv2d",
-  Softmax = "softmax",
-  SpatialDropout1D = "spatial_dropout1d",
-  SpatialDropout2D = "spatial_dropout2d",
-  SpatialDropout3D = "spatial_dropout3d",
-  Subtract = "subtract",
-  TimeDistributed = "time_distributed",
-  UnitNormalization = "unit_normalization",
-  UpSampling1D = "up_sampling1d",
-  UpSampling2D = "up_sampling2d",
-  UpSampling3D = "up_sampling3d",
-  ZeroPadding1D = "zero_padding1d",
-  ZeroPadding2D = "zero_padding2d",
-  ZeroPadding3D = "zero_padding3d",
+--- The layers (`cdl.layers`). One more layer is one file in layers/ and one row here.
+return require "cdl.lazy" {
+  Activation = "cdl.layers.activation",
+  ActivityRegularization = "cdl.layers.activity_regularization",
+  Add = "cdl.layers.add",
+  AlphaDropout = "cdl.layers.alpha_dropout",
+  Average = "cdl.layers.average",
+  AveragePooling1D = "cdl.layers.average_pooling1d",
+  AveragePooling2D = "cdl.layers.average_pooling2d",
+  AveragePooling3D = "cdl.layers.average_pooling3d",
+  BatchNormalization = "cdl.layers.batch_normalization",
+  Concatenate = "cdl.layers.concatenate",
+  Conv1D = "cdl.layers.conv1d",
+  Conv1DTranspose = "cdl.layers.conv1d_transpose",
+  Conv2D = "cdl.layers.conv2d",
+  Conv2DTranspose = "cdl.layers.conv2d_transpose",
+  Conv3D = "cdl.layers.conv3d",
+  Conv3DTranspose = "cdl.layers.conv3d_transpose",
+  Cropping1D = "cdl.layers.cropping1d",
+  Cropping2D = "cdl.layers.cropping2d",
+  Cropping3D = "cdl.layers.cropping3d",
+  Dense = "cdl.layers.dense",
+  DepthwiseConv1D = "cdl.layers.depthwise_conv1d",
+  DepthwiseConv2D = "cdl.layers.depthwise_conv2d",
+  Dot = "cdl.layers.dot",
+  Dropout = "cdl.layers.dropout",
+  ELU = "cdl.layers.elu",
+  Embedding = "cdl.layers.embedding",
+  Flatten = "cdl.layers.flatten",
+  GaussianDropout = "cdl.layers.gaussian_dropout",
+  GaussianNoise = "cdl.layers.gaussian_noise",
+  GlobalAveragePooling1D = "cdl.layers.global_average_pooling1d",
+  GlobalAveragePooling2D = "cdl.layers.global_average_pooling2d",
+  GlobalAveragePooling3D = "cdl.layers.global_average_pooling3d",
+  GlobalMaxPooling1D = "cdl.layers.global_max_pooling1d",
+  GlobalMaxPooling2D = "cdl.layers.global_max_pooling2d",
+  GlobalMaxPooling3D = "cdl.layers.global_max_pooling3d",
+  GroupNormalization = "cdl.layers.group_normalization",
+  Identity = "cdl.layers.identity",
+  Input = { "cdl.input", "Input" },
+  InputLayer = { "cdl.input", "InputLayer" },
+  Lambda = "cdl.layers.lambda",
+  Layer = "cdl.layer",
+  LayerNormalization = "cdl.layers.layer_normalization",
+  LeakyReLU = "cdl.layers.leaky_relu",
+  Masking = "cdl.layers.masking",
+  MaxPooling1D = "cdl.layers.max_pooling1d",
+  MaxPooling2D = "cdl.layers.max_pooling2d",
+  MaxPooling3D = "cdl.layers.max_pooling3d",
+  Maximum = "cdl.layers.maximum",
+  Minimum = "cdl.layers.minimum",
+  Multiply = "cdl.layers.multiply",
+  PReLU = "cdl.layers.prelu",
+  Permute = "cdl.layers.permute",
+  RMSNormalization = "cdl.layers.rms_normalization",
+  ReLU = "cdl.layers.relu",
+  RepeatVector = "cdl.layers.repeat_vector",
+  Rescaling = "cdl.layers.rescaling",
+  Reshape = "cdl.layers.reshape",
+  SeparableConv1D = "cdl.layers.separable_conv1d",
+  SeparableConv2D = "cdl.layers.separable_conv2d",
+  Softmax = "cdl.layers.softmax",
+  SpatialDropout1D = "cdl.layers.spatial_dropout1d",
+  SpatialDropout2D = "cdl.layers.spatial_dropout2d",
+  SpatialDropout3D = "cdl.layers.spatial_dropout3d",
+  Subtract = "cdl.layers.subtract",
+  TimeDistributed = "cdl.layers.time_distributed",
+  UnitNormalization = "cdl.layers.unit_normalization",
+  UpSampling1D = "cdl.layers.up_sampling1d",
+  UpSampling2D = "cdl.layers.up_sampling2d",
+  UpSampling3D = "cdl.layers.up_sampling3d",
+  ZeroPadding1D = "cdl.layers.zero_padding1d",
+  ZeroPadding2D = "cdl.layers.zero_padding2d",
+  ZeroPadding3D = "cdl.layers.zero_padding3d",
+  add = { "cdl.layers.merges", "add" },
+  average = { "cdl.layers.merges", "average" },
+  concatenate = { "cdl.layers.merges", "concatenate" },
+  dot = { "cdl.layers.merges", "dot" },
+  maximum = { "cdl.layers.merges", "maximum" },
+  minimum = { "cdl.layers.merges", "minimum" },
+  multiply = { "cdl.layers.merges", "multiply" },
+  subtract = { "cdl.layers.merges", "subtract" },
 }
-
--- Functions that make a merging layer and call it on a list of tensors: layers.add{a, b}.
-local merges = {}
-for _, name in ipairs { "Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract" } do
-  merges[name:lower()] = function(list, args) return M[name](args or {})(list) end
-end
-
--- Keras's second names.
-local aliases = {}
-for axes = 1, 3 do
-  for long, short in pairs { Conv = "Convolution", MaxPooling = "MaxPool", AveragePooling = "AvgPool",
-    GlobalMaxPooling = "GlobalMaxPool", GlobalAveragePooling = "GlobalAvgPool" } do
-    aliases[("%s%dD"):format(short, axes)] = ("%s%dD"):format(long, axes)
-  end
-end
-
---- Names of all layers, in alphabetical order.
-function M.names()
-  local names = { "Input", "Layer" }
-  for name in pairs(files) do names[#names + 1] = name end
-  table.sort(names)
-  return names
-end
-
-local function find(_, name)
-  local value
-  if files[name] then value = require("cdl.layers." .. files[name])
-  elseif merges[name] then value = merges[name]
-  elseif aliases[name] then value = M[aliases[name]]
-  elseif name == "Input" then value = require "cdl.input".Input
-  elseif name == "InputLayer" then value = require "cdl.input".InputLayer
-  elseif name == "Layer" then value = require "cdl.layer"
-  end
-  M[name] = value
-  return value
-end
-
-local function each(t, key)
-  local names = M.names()
-  local index = 1
-  if key then
-    while names[index] ~= key do index = index + 1 end
-    index = index + 1
-  end
-  if names[index] then return names[index], t[names[index]] end
-end
-
-return setmetatable(M, { __index = find, __pairs = function(t) return each, t end })

@@ -32,6 +32,20 @@ local function pack_labels(self, leaves, spec)
   return tree.pack(graph and graph.out_spec.kind == "dict" and graph.out_spec or spec, leaves)
 end
 
+-- Calls f(...), during which the model's steps cannot be traced: a loss that fits its own model would
+-- never end.
+local function alone(self, f, ...)
+  if rawget(self, "_is_traced") then
+    core.raise(("model '%s': its step is being traced; its own loss, layers and metrics cannot run it")
+      :format(self.name))
+  end
+  rawset(self, "_is_traced", true)
+  local results = table.pack(pcall(f, ...))
+  rawset(self, "_is_traced", nil)
+  if not results[1] then error(results[2], 0) end
+  return table.unpack(results, 2, results.n)
+end
+
 local function trace_step(self, mode, specs)
   local nx, ny, nw = specs.x, specs.y, specs.w
   return core.trace(function(...)
@@ -60,9 +74,11 @@ function Model:_program(mode, specs)
   local key = ("%s/%d/%d/%s"):format(mode, specs.x, specs.y, type_keys(specs))
   return programs(key, function()
     local before = #self._trackers.list
-    local plan = trace_step(self, mode, specs)
+    local plan = alone(self, trace_step, self, mode, specs)
     -- Metrics that this very trace has made had no twins yet: trace again with them in place.
-    if mode == "test" and #self._trackers.list > before then plan = trace_step(self, mode, specs) end
+    if mode == "test" and #self._trackers.list > before then
+      plan = alone(self, trace_step, self, mode, specs)
+    end
     return plan
   end)
 end

@@ -1,5 +1,6 @@
 --- `model:summary()`: the layers, their output shapes and weights, as Keras prints them.
 local signature = require "cdl.signature"
+local symbol = require "cdl.symbol"
 local words = require "cdl.words"
 
 local M = {}
@@ -35,17 +36,21 @@ local function output_text(layer)
   return table.concat(parts, " ")
 end
 
--- Names of the layers whose outputs this one takes.
+-- Names of the layers whose outputs this one takes, also through functions between them.
 local function sources(layer, inside)
   local parts, seen = {}, {}
-  for _, call in ipairs(layer._calls) do
-    for _, input in ipairs(call.inputs) do
-      local made_by = input.record.layer
-      if made_by and inside[made_by] and made_by ~= layer and not seen[made_by] then
-        seen[made_by] = true
-        parts[#parts + 1] = made_by.name
-      end
+  local function visit(input)
+    local made_by = input.record.layer
+    if seen[made_by or input.record] then return end
+    seen[made_by or input.record] = true
+    if not made_by then
+      for _, inner in ipairs(symbol.inputs_of(input)) do visit(inner) end
+    elseif inside[made_by] and made_by ~= layer then
+      parts[#parts + 1] = made_by.name
     end
+  end
+  for _, call in ipairs(layer._calls) do
+    for _, input in ipairs(call.inputs) do visit(input) end
   end
   return table.concat(parts, ", ")
 end

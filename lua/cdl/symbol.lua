@@ -250,6 +250,9 @@ end
 -- output depends on an input that is not listed.
 function M.between(inputs, outputs, describe) return collect_records(inputs, outputs, describe) end
 
+--- The symbols from which x is made directly.
+function M.inputs_of(x) return x.record.fn and collect_symbols(x.record.args) or {} end
+
 --- True when one of the symbols among `ys` is made from the symbol x.
 function M.depends(ys, x)
   local seen = {}

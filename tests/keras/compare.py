@@ -29,10 +29,14 @@ def enter_environment():
     if "--environment" not in sys.argv[:-1]:
         return
     at = sys.argv.index("--environment")
-    folder = pathlib.Path(sys.argv[at + 1])
+    folder = pathlib.Path(sys.argv[at + 1]).resolve()
     if not (folder / "made-from.txt").exists():
         sys.exit(f"There is no environment with Keras in {folder}: scripts/check makes it from "
                  "tests/keras/requirements.txt, for which it needs a network.")
+    # What JAX compiles is kept there, so that only the first run is slow.
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder / "compiled")
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
     python = folder / "bin" / "python"
     os.execv(python, [str(python), *sys.argv[:at], *sys.argv[at + 2:]])
 
@@ -50,8 +54,7 @@ except ImportError as error:
     sys.exit(f"{error}\nThe comparison wants the packages of tests/keras/requirements.txt.")
 
 HERE = pathlib.Path(__file__).parent
-SLOWEST_FIRST = ["loss", "fit", "layer", "optimizer", "activation", "metric", "schedule", "constraint",
-                 "regularizer", "initializer", "random_layer", "accumulator"]
+PIECE = 30  # cases that a process takes on at a time
 
 
 def run_cdl(program, cases, given, folder):
@@ -105,15 +108,15 @@ def compare(case, results, expected):
     return problems
 
 
-def run_keras(kind, only):
-    """A worker's part: all cases of a kind; what they are given and must arrive at, by number."""
-    done = {}
-    for number, case in select(only):
-        if case.kind == kind:
-            try:
-                done[number] = case.run_keras()
-            except Exception as error:
-                raise RuntimeError(f"Keras cannot run {case.kind} {case.name}: {error}") from error
+def run_keras(only, numbers):
+    """A worker's part: what these cases are given and must arrive at, by number."""
+    cases, done = dict(select(only)), {}
+    for number in numbers:
+        case = cases[number]
+        try:
+            done[number] = case.run_keras()
+        except Exception as error:
+            raise RuntimeError(f"Keras cannot run {case.kind} {case.name}: {error}") from error
     return done
 
 
@@ -131,14 +134,14 @@ def main():
     cases = select(arguments.only)
     if not cases:
         sys.exit(f"no case has '{arguments.only}' in its name")
-    kinds = list(dict.fromkeys(case.kind for _, case in cases))
-
-    # Keras compiles most of the time, so the kinds are spread over processes.
+    # Keras compiles most of the time, so the cases are spread over processes, in pieces from the
+    # table's end, where the long ones are.
+    numbers = [number for number, _ in reversed(cases)]
+    pieces = [(arguments.only, numbers[at:at + PIECE]) for at in range(0, len(numbers), PIECE)]
     given, expected = {}, {}
-    workers = min(len(kinds), len(os.sched_getaffinity(0)))
+    workers = min(len(pieces), len(os.sched_getaffinity(0)))
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        parts = [(kind, arguments.only) for kind in sorted(kinds, key=SLOWEST_FIRST.index)]
-        for done in pool.starmap(run_keras, parts, chunksize=1):
+        for done in pool.starmap(run_keras, pieces, chunksize=1):
             for number, (inputs, wanted) in done.items():
                 given[number], expected[number] = inputs, wanted
     with tempfile.TemporaryDirectory() as folder:
@@ -156,7 +159,7 @@ def main():
         for problem in problems:
             print(f"{case.kind} {case.name}: {problem}")
         (failed if problems else passed)[case.kind] += 1
-    for kind in kinds:
+    for kind in dict.fromkeys(case.kind for _, case in cases):
         print(f"{kind}: {passed[kind]} passed, {failed[kind]} failed")
     for line in known:
         print(f"known difference: {line}")

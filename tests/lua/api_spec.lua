@@ -105,6 +105,15 @@ describe("1.3 dtypes", function()
     assert.are.equal(math.maxinteger, x[1])
   end)
 
+  it("of matrix products keep integers", function()
+    local big = t({ { 2 ^ 20, 1 }, { 3, 4 } }, "int64")
+    local square = three_ways(function(x) return x:matmul(x) end, big)
+    assert.are.same({ { (1 << 40) + 3, (1 << 20) + 4 }, { 3 * (1 << 20) + 12, 19 } }, square:totable())
+    assert.are.equal("uint8", (t({ { 1 } }, "uint8"):dot(t({ { 2 } }, "uint8"))).dtype)
+    assert.are.equal("int32", cdl.einsum("i,i->", t({ 1 }, "int32"), t({ 2 }, "uint8")).dtype)
+    assert.are.equal("float32", t({ { 1 } }, "int32"):matmul(t { { 2 } }).dtype)
+  end)
+
   it("of clip follow the fraction of a bound", function()
     local x = t({ -3, 3 }, "int32")
     assert.are.equal("int32", three_ways(function(v) return v:clip(-1, 1) end, x).dtype)
@@ -196,6 +205,8 @@ describe("1.4 errors", function()
     function Layer:call(v) return wrong(nil, v) end
     local other = model_of(Layer {})
     check(message(other.fit, other, x, y, QUIET))
+    model:compile { loss = function() return model:fit(x, y, QUIET).history.loss[1] end }
+    assert.matches("its step is being traced", message(model.fit, model, x, y, QUIET))
     model:compile { loss = "mse" }
     assert.are.equal("completed", model:fit(x, y, QUIET).stop_reason)
   end)
@@ -264,7 +275,7 @@ describe("2 tensors", function()
     assert.are.same({ 1, 5, 9 }, three_ways(function(v) return cdl.einsum("ii->i", v) end, x):totable())
     local cube = cdl.arange(1, 8):reshape { 2, 2, 2 }
     assert.are.equal(9, cdl.einsum("iii", cube):item())
-    assert.are.same({ 1 + 3 * 0, 6 + 0 }, { cdl.einsum("iji->ij", cube)[{ 1, 1 }], cdl.einsum("iji->ij", cube)[{ 2, 1 }] })
+    assert.are.same({ { 1, 3 }, { 6, 8 } }, cdl.einsum("iji->ij", cube):totable())
     assert.matches("stands twice", message(cdl.einsum, "i->ii", t { 1 }))
     assert.matches("'i' is 2 on one axis and 3 on another", message(cdl.einsum, "ii", cdl.ones { 2, 3 }))
   end)
@@ -291,6 +302,34 @@ describe("2.2 functions", function()
     assert.are.same({ 4, 32 }, gradients[1]:totable())
     assert.are.same({ 2, 8 }, gradients[2]:totable())
     assert.are.same({ 0.5, 1 }, named.half:totable())
+  end)
+
+  it("differentiate with respect to eager tensors that a trace reads", function()
+    local outside = t { 5, 6 }
+    local function square(a) return (a * a):sum() end
+    local f = cdl.jit(function(x)
+      local inside = cdl.ones { 2 }
+      return cdl.gradients((x * outside):sum(), outside), cdl.grad(square)(outside), cdl.grad(square)(inside),
+        cdl.grad(square)(3)
+    end)
+    local captured, of_outside, of_inside, of_number = f(t { 1, 2 })
+    assert.are.same({ 1, 2 }, captured:totable())
+    assert.are.same({ 10, 12 }, of_outside:totable())
+    assert.are.same({ 2, 2 }, of_inside:totable())
+    assert.are.equal(6, of_number:item())
+  end)
+
+  it("of symbols update variables; outputs and updates see them as before the call", function()
+    local x = cdl.Input { 1 }
+    local a, b, total = cdl.Variable(1.0), cdl.Variable(2.0), cdl.Variable(0.0)
+    local f = cdl.Function { inputs = { x }, outputs = { total, x * 2 },
+      updates = { { a, b }, { b, a }, { total, total + x:sum() } } }
+    assert.are.equal(0, (f { { 5 } }):item())
+    assert.are.equal(5, (f { { 5 } }):item())
+    assert.are.same({ 1, 2, 10 }, { a:item(), b:item(), total:item() })
+    assert.matches("update 1 is a float32 tensor {}.*computed at once", message(cdl.Function,
+      { inputs = { x }, outputs = { x }, updates = { { a, a + 1 } } }))
+    assert.matches("input 1 must be of shape {%?, 1}, got a float32 tensor {2}", message(f, t { 1, 2 }))
   end)
 
   it("take symbolic tensors, too", function()

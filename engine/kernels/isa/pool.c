@@ -1,15 +1,6 @@
-/* Pooling over one, two or three spatial axes of images in NHWC; places outside the image
- * are not there. Vectors lie over channels, a block of which stays in the first level
- * cache. Of several maxima the first in the window counts; nan counts as the largest. */
+/* Pooling and its gradients. Attributes: see the rows in graph/ops.def. */
 #include <string.h>
-#include "kernels/isa/conv.h"
-
-enum { LANES = 256 }; /* channels at a time */
-
-typedef struct Pool {
-    int64_t images, channels;
-    ConvAxis axis[CONV_AXES]; /* kernel: the window */
-} Pool;
+#include "kernels/isa/pool.h"
 
 static Pool pool_of(const Call *call, const Shape *x, const Shape *y) {
     const int64_t *i = call->attrs.i;
@@ -45,142 +36,6 @@ static int64_t places_out(const Pool *p) {
     return p->axis[0].out * p->axis[1].out * p->axis[2].out;
 }
 
-/* ---- the window of an output: places of the input, in elements of one image ---- */
-
-typedef struct Window {
-    int64_t n[CONV_AXES], step[CONV_AXES]; /* places, elements from one to the next */
-    int64_t first, count;
-} Window;
-
-static Window window_of(const Pool *p, int64_t at) {
-    Window w = {.count = 1};
-    int64_t step = p->channels;
-    for (int k = CONV_AXES - 1; k >= 0; k--) {
-        const ConvAxis *a = &p->axis[k];
-        int64_t o = at % a->out;
-        at /= a->out;
-        Span taps = axis_taps(a, o);
-        w.n[k] = taps.end - taps.begin;
-        w.step[k] = step;
-        w.count *= w.n[k];
-        w.first += (o * a->stride - a->before + taps.begin) * step;
-        step *= a->in;
-    }
-    return w;
-}
-
-/* Calls `do` with `from`, the place's first element, for each place of the window. */
-#define EACH_PLACE(w, from)                                                              \
-    for (int64_t i0 = 0; i0 < (w).n[0]; i0++)                                            \
-        for (int64_t i1 = 0; i1 < (w).n[1]; i1++)                                        \
-            for (int64_t i2 = 0, from = (w).first + i0 * (w).step[0] + i1 * (w).step[1]; \
-                 i2 < (w).n[2]; i2++, from += (w).step[2])
-
-/* The maxima of n channels, and in which place of the window they are. */
-#define MAXIMA(type, index)                                                              \
-    static void maxima_##type(const type *x, const Window *w, int64_t n,                 \
-                              type *restrict best, index *restrict place) {              \
-        index number = 0;                                                                \
-        EACH_PLACE(*w, from) {                                                           \
-            const type *restrict v = x + from;                                           \
-            if (number == 0) {                                                           \
-                memcpy(best, v, (size_t)n * sizeof(type));                               \
-                memset(place, 0, (size_t)n * sizeof(index));                             \
-            } else {                                                                     \
-                _Pragma("omp simd") for (int64_t c = 0; c < n; c++) {                    \
-                    bool more =                                                          \
-                        (v[c] > best[c]) | ((v[c] != v[c]) & (best[c] == best[c]));      \
-                    place[c] = more ? number : place[c];                                 \
-                    best[c] = more ? v[c] : best[c];                                     \
-                }                                                                        \
-            }                                                                            \
-            number++;                                                                    \
-        }                                                                                \
-    }
-MAXIMA(float, int32_t)
-MAXIMA(double, int64_t)
-
-/* Picks from g where x has its maxima; x and g are the same for max_pool. */
-#define MAX_RUN(type, index)                                                             \
-    static void max_##type(const Pool *p, const type *x, const type *g, type *y,         \
-                           int64_t begin, int64_t end) {                                 \
-        type best[LANES];                                                                \
-        index place[LANES];                                                              \
-        for (int64_t at = begin; at < end; at++) {                                       \
-            Window w = window_of(p, at);                                                 \
-            for (int64_t c0 = 0; c0 < p->channels; c0 += LANES) {                        \
-                int64_t n = least(LANES, p->channels - c0);                              \
-                type *restrict to = y + at * p->channels + c0;                           \
-                maxima_##type(x + c0, &w, n, best, place);                               \
-                if (g == x) {                                                            \
-                    memcpy(to, best, (size_t)n * sizeof(type));                          \
-                    continue;                                                            \
-                }                                                                        \
-                index number = 0;                                                        \
-                EACH_PLACE(w, from) {                                                    \
-                    const type *restrict v = g + c0 + from;                              \
-                    _Pragma("omp simd") for (int64_t c = 0; c < n; c++) to[c] =          \
-                        place[c] == number ? v[c] : to[c];                               \
-                    number++;                                                            \
-                }                                                                        \
-            }                                                                            \
-        }                                                                                \
-    }                                                                                    \
-    static void max_back_##type(const Pool *p, const type *x, const type *dy, type *dx,  \
-                                int64_t begin, int64_t end) {                            \
-        type best[LANES];                                                                \
-        index place[LANES];                                                              \
-        for (int64_t at = begin; at < end; at++) {                                       \
-            Window w = window_of(p, at);                                                 \
-            for (int64_t c0 = 0; c0 < p->channels; c0 += LANES) {                        \
-                int64_t n = least(LANES, p->channels - c0);                              \
-                const type *restrict d = dy + at * p->channels + c0;                     \
-                index number = 0;                                                        \
-                maxima_##type(x + c0, &w, n, best, place);                               \
-                EACH_PLACE(w, from) {                                                    \
-                    type *restrict to = dx + c0 + from;                                  \
-                    _Pragma("omp simd") for (int64_t c = 0; c < n; c++) to[c] +=         \
-                        place[c] == number ? d[c] : 0;                                   \
-                    number++;                                                            \
-                }                                                                        \
-            }                                                                            \
-        }                                                                                \
-    }
-MAX_RUN(float, int32_t)
-MAX_RUN(double, int64_t)
-
-#define MEAN_RUN(type)                                                                   \
-    static void mean_##type(const Pool *p, const type *x, type *y, int64_t begin,        \
-                            int64_t end) {                                               \
-        const int64_t n = p->channels;                                                   \
-        for (int64_t at = begin; at < end; at++) {                                       \
-            Window w = window_of(p, at);                                                 \
-            type *restrict to = y + at * n, count = (type)w.count;                       \
-            for (int64_t c = 0; c < n; c++) to[c] = 0;                                   \
-            EACH_PLACE(w, from) {                                                        \
-                const type *restrict v = x + from;                                       \
-                _Pragma("omp simd") for (int64_t c = 0; c < n; c++) to[c] += v[c];       \
-            }                                                                            \
-            _Pragma("omp simd") for (int64_t c = 0; c < n; c++) to[c] /= count;          \
-        }                                                                                \
-    }                                                                                    \
-    static void mean_back_##type(const Pool *p, const type *dy, type *dx, int64_t begin, \
-                                 int64_t end) {                                          \
-        const int64_t n = p->channels;                                                   \
-        for (int64_t at = begin; at < end; at++) {                                       \
-            Window w = window_of(p, at);                                                 \
-            const type *restrict d = dy + at * n;                                        \
-            const type count = (type)w.count;                                            \
-            EACH_PLACE(w, from) {                                                        \
-                type *restrict to = dx + from;                                           \
-                _Pragma("omp simd") for (int64_t c = 0; c < n; c++) to[c] +=             \
-                    d[c] / count;                                                        \
-            }                                                                            \
-        }                                                                                \
-    }
-MEAN_RUN(float)
-MEAN_RUN(double)
-
 /* ---- parts: one image, and where windows do not overlap, some of its rows ---- */
 
 enum { PART_PLACES = 4096 }; /* elements, about, that are worth a part */
@@ -199,7 +54,8 @@ static int64_t blocks_of(const Pool *p, bool backward) {
 
 /* The outputs of a part, and the first and last input that belong to it. */
 typedef struct Work {
-    int64_t image, begin, end;
+    int64_t image;
+    Span outputs;
     int64_t from, to;
 } Work;
 
@@ -208,7 +64,7 @@ static Work work_of(const Pool *p, bool backward, int64_t part) {
     const ConvAxis *a = cut_axis(p);
     int64_t out = places_out(p) / a->out, in = places_in(p) / a->in;
     int64_t first = a->out * b / blocks, last = a->out * (b + 1) / blocks;
-    Work w = {.image = part / blocks, .begin = first * out, .end = last * out};
+    Work w = {.image = part / blocks, .outputs = {first * out, last * out}};
     w.from = first == 0 ? 0 : least(first * a->stride - a->before, a->in) * in;
     w.to =
         last == a->out ? places_in(p) : least(last * a->stride - a->before, a->in) * in;
@@ -227,72 +83,58 @@ static int64_t backward_parts(const Call *call) {
     return p.images * blocks_of(&p, true);
 }
 
-#define AT(operand, type, elements) ((type *)(operand).data + (elements))
+static const PoolRoutines *routines(const Call *call) {
+    return call->out[0].dtype == DTYPE_FLOAT32 ? &pool_float : &pool_double;
+}
+
+/* An operand's image, which has so many places. */
+static void *image_of(const Operand *o, const Pool *p, int64_t image, int64_t places) {
+    int64_t size = (int64_t)dtype_size(o->dtype);
+    return (char *)o->data + image * places * p->channels * size;
+}
 
 static void max_pool_run(const Call *call, int64_t part) {
     if (!call->out[0].size) return;
     Pool p = forward_of(call);
     Work w = work_of(&p, false, part);
-    int64_t in = w.image * places_in(&p) * p.channels;
-    int64_t out = w.image * places_out(&p) * p.channels;
-    const Operand *g = &call->in[call->n_in - 1];
-    if (call->in[0].dtype == DTYPE_FLOAT32)
-        max_float(&p, AT(call->in[0], float, in), AT(*g, float, in),
-                  AT(call->out[0], float, out), w.begin, w.end);
-    else
-        max_double(&p, AT(call->in[0], double, in), AT(*g, double, in),
-                   AT(call->out[0], double, out), w.begin, w.end);
+    routines(call)->max(&p, image_of(&call->in[0], &p, w.image, places_in(&p)),
+                        image_of(&call->in[call->n_in - 1], &p, w.image, places_in(&p)),
+                        image_of(&call->out[0], &p, w.image, places_out(&p)), w.outputs);
 }
 
 static void average_pool_run(const Call *call, int64_t part) {
     if (!call->out[0].size) return;
     Pool p = forward_of(call);
     Work w = work_of(&p, false, part);
-    int64_t in = w.image * places_in(&p) * p.channels;
-    int64_t out = w.image * places_out(&p) * p.channels;
-    if (call->in[0].dtype == DTYPE_FLOAT32)
-        mean_float(&p, AT(call->in[0], float, in), AT(call->out[0], float, out), w.begin,
-                   w.end);
-    else
-        mean_double(&p, AT(call->in[0], double, in), AT(call->out[0], double, out),
-                    w.begin, w.end);
+    routines(call)->mean(&p, image_of(&call->in[0], &p, w.image, places_in(&p)),
+                         image_of(&call->out[0], &p, w.image, places_out(&p)), w.outputs);
 }
 
 /* The part's outputs lie in the part's inputs alone, which begin as zeros. */
-static Work backward_start(const Call *call, const Pool *p, int64_t part) {
-    Work w = work_of(p, true, part);
+static void *backward_start(const Call *call, const Pool *p, const Work *w) {
     int64_t size = (int64_t)dtype_size(call->out[0].dtype) * p->channels;
-    char *dx = (char *)call->out[0].data + (w.image * places_in(p) + w.from) * size;
-    memset(dx, 0, (size_t)((w.to - w.from) * size));
-    return w;
+    char *dx = image_of(&call->out[0], p, w->image, places_in(p));
+    memset(dx + w->from * size, 0, (size_t)((w->to - w->from) * size));
+    return dx;
 }
 
 static void max_pool_grad_run(const Call *call, int64_t part) {
     if (!call->out[0].size) return;
     Pool p = backward_of(call);
-    Work w = backward_start(call, &p, part);
-    int64_t in = w.image * places_in(&p) * p.channels;
-    int64_t out = w.image * places_out(&p) * p.channels;
-    if (call->out[0].dtype == DTYPE_FLOAT32)
-        max_back_float(&p, AT(call->in[0], float, in), AT(call->in[1], float, out),
-                       AT(call->out[0], float, in), w.begin, w.end);
-    else
-        max_back_double(&p, AT(call->in[0], double, in), AT(call->in[1], double, out),
-                        AT(call->out[0], double, in), w.begin, w.end);
+    Work w = work_of(&p, true, part);
+    void *dx = backward_start(call, &p, &w);
+    routines(call)->max_back(&p, image_of(&call->in[0], &p, w.image, places_in(&p)),
+                             image_of(&call->in[1], &p, w.image, places_out(&p)), dx,
+                             w.outputs);
 }
 
 static void average_pool_grad_run(const Call *call, int64_t part) {
     if (!call->out[0].size) return;
     Pool p = backward_of(call);
-    Work w = backward_start(call, &p, part);
-    int64_t in = w.image * places_in(&p) * p.channels;
-    int64_t out = w.image * places_out(&p) * p.channels;
-    if (call->out[0].dtype == DTYPE_FLOAT32)
-        mean_back_float(&p, AT(call->in[0], float, out), AT(call->out[0], float, in),
-                        w.begin, w.end);
-    else
-        mean_back_double(&p, AT(call->in[0], double, out), AT(call->out[0], double, in),
-                         w.begin, w.end);
+    Work w = work_of(&p, true, part);
+    void *dx = backward_start(call, &p, &w);
+    routines(call)->mean_back(&p, image_of(&call->in[0], &p, w.image, places_out(&p)), dx,
+                              w.outputs);
 }
 
 static double pool_cost(const Call *call) {

@@ -11,19 +11,31 @@ return function(kit)
   local b_row = { "b", "operand", required = true, doc = "{..., k, n}" }
 
   local matmul = core.row "matmul"
+  local function is_whole(x) return not x.dtype:find "^float" end
+
+  -- The row computes with floats. Integers go through float64, which is exact up to 2^53, and keep
+  -- their dtype.
+  local function multiply(a, b)
+    if not (is_whole(a) and is_whole(b)) then return matmul({ 0, 0 }, nil, a, b) end
+    local dtype = core.promote(a.dtype, b.dtype)
+    local y = matmul({ 0, 0 }, nil, ops.astype(a, "float64"), ops.astype(b, "float64"))
+    return ops.astype(ops.astype(y, "int64"), dtype == "bool" and "int64" or dtype)
+  end
+
   local function product(a, b)
     a, b = value_of(a), value_of(b)
     if a.ndim == 0 or b.ndim == 0 then core.raise "matmul: scalars have no matrix product; use *" end
     local left, right = a, b
     if a.ndim == 1 then left = ops.expand_dims(a, 1) end
     if b.ndim == 1 then right = ops.expand_dims(b, 2) end
-    local y = matmul({ 0, 0 }, nil, left, right)
+    local y = multiply(left, right)
     if a.ndim == 1 then y = ops.squeeze(y, -2) end
     if b.ndim == 1 then y = ops.squeeze(y, -1) end
     return y
   end
   define("matmul", { a_row, b_row },
-    "Matrix product of the last two axes; the axes before them broadcast. A vector on the left is a row, on the right a column.",
+    "Matrix product of the last two axes; the axes before them broadcast. A vector on the left is a row, on the "
+      .. "right a column.",
     product)
 
   define("dot", { { "a", "operand", required = true }, { "b", "operand", required = true } },
@@ -75,8 +87,8 @@ return function(kit)
     if count and count >= 0 and count <= math.min(a.ndim, b.ndim) then
       left, right = list_of(nil, count, a.ndim - count), list_of(nil, count, 0)
     elseif type(axes) ~= "table" or #axes ~= 2 then
-      core.raise(("tensordot: axes must be a number of axes, at most %d here, or {axes of a, axes of b}, got %s"):format(
-        math.min(a.ndim, b.ndim), words.describe(axes)))
+      core.raise(("tensordot: axes must be a number of axes, at most %d here, or {axes of a, axes of b}, got %s")
+        :format(math.min(a.ndim, b.ndim), words.describe(axes)))
     else
       left, right = list_of(axes[1]), list_of(axes[2])
     end
@@ -85,7 +97,7 @@ return function(kit)
     end
     local x, rows = as_matrix(a, left, true)
     local y, columns = as_matrix(b, right, false)
-    return core.reshape(matmul({ 0, 0 }, nil, x, y),
+    return core.reshape(multiply(x, y),
       table.move(columns, 1, #columns, #rows + 1, table.move(rows, 1, #rows, 1, {})))
   end)
 
@@ -93,7 +105,14 @@ return function(kit)
     { "subscripts", "string", required = true, doc = "\"ij,jk->ik\"; ... stands for any axes" },
     { "operands", "any", rest = true, doc = "one tensor for each term" },
   }, "Sum of products in Einstein's notation.", function(subscripts, operands)
-    for i, x in ipairs(operands) do operands[i] = value_of(x) end
+    for i, x in ipairs(operands) do
+      if words.is_plain(x) then x = core.tensor(x) end
+      x = value_of(x)
+      if not core.is_tensor(x) then
+        core.raise(("einsum: operand %d must be a tensor, got %s"):format(i, words.describe(x)))
+      end
+      operands[i] = x
+    end
     return einsum(subscripts, operands, ops)
   end, { method = false })
 

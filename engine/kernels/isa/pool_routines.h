@@ -1,0 +1,198 @@
+/* The loops of pooling for one REAL. A vector of channels keeps its best, or its sum, in
+ * registers over the places of a window. Included once for each REAL, which names
+ * POOL_ROUTINES. */
+#ifndef CDL_KERNELS_ISA_POOL_ROUTINES_H
+#define CDL_KERNELS_ISA_POOL_ROUTINES_H
+#include <stdbool.h>
+#include "kernels/isa/gemm_vector.h"
+#include "kernels/isa/pool.h"
+
+/* The window of an output: places of the input, in elements of one image. It moves from
+ * output to output, and computes anew along an axis only what has changed. */
+typedef struct Window {
+    int64_t n[CONV_AXES], step[CONV_AXES]; /* places, elements from one to the next */
+    int64_t first, count;
+    int64_t row, column, row_first; /* of the output; where the row's windows begin */
+} Window;
+
+/* Places along one axis for output o; the first of them. */
+static int64_t window_axis(const Pool *p, Window *w, int k, int64_t o) {
+    const ConvAxis *a = &p->axis[k];
+    int64_t start = o * a->stride - a->before, begin = most(start, 0);
+    w->n[k] = least(start + a->kernel, a->in) - begin;
+    return begin * w->step[k];
+}
+
+static void window_row(const Pool *p, Window *w) {
+    w->row_first = window_axis(p, w, 0, w->row / p->axis[1].out) +
+                   window_axis(p, w, 1, w->row % p->axis[1].out);
+}
+
+static void window_column(const Pool *p, Window *w) {
+    w->first = w->row_first + window_axis(p, w, 2, w->column);
+    w->count = w->n[0] * w->n[1] * w->n[2];
+}
+
+static Window window_at(const Pool *p, int64_t at) {
+    Window w = {.row = at / p->axis[2].out, .column = at % p->axis[2].out};
+    int64_t step = p->channels;
+    for (int k = CONV_AXES - 1; k >= 0; k--) {
+        w.step[k] = step;
+        step *= p->axis[k].in;
+    }
+    window_row(p, &w);
+    window_column(p, &w);
+    return w;
+}
+
+static void window_next(const Pool *p, Window *w) {
+    if (++w->column == p->axis[2].out) {
+        w->column = 0;
+        w->row++;
+        window_row(p, w);
+    }
+    window_column(p, w);
+}
+
+/* For each place of a window, in order; from: its first element. */
+#define EACH_PLACE(w, from)                                                              \
+    for (int64_t i0 = 0; i0 < (w).n[0]; i0++)                                            \
+        for (int64_t i1 = 0; i1 < (w).n[1]; i1++)                                        \
+            for (int64_t i2 = 0, from = (w).first + i0 * (w).step[0] + i1 * (w).step[1]; \
+                 i2 < (w).n[2]; i2++, from += (w).step[2])
+
+INLINE Vec lanes_load(const REAL *p, int lanes) {
+    return lanes == VW ? vec_load(p) : vec_load_part(p, lanes);
+}
+
+INLINE void lanes_store(REAL *p, Vec x, int lanes) {
+    if (lanes == VW)
+        vec_store(p, x);
+    else
+        vec_store_part(p, x, lanes);
+}
+
+/* a where the mask is set, else b. */
+INLINE Vec choose(VecInt mask, Vec a, Vec b) {
+    return (Vec)((mask & (VecInt)a) | (~mask & (VecInt)b));
+}
+
+/* x > best, or nan where best is none. */
+INLINE VecInt beats(Vec x, Vec best) {
+    return ~(VecInt)(x <= best) & (VecInt)(best == best);
+}
+
+/* The largest of a window. */
+INLINE Vec maximum(const REAL *x, const Window *w, int lanes) {
+    Vec best = lanes_load(x + w->first, lanes);
+    EACH_PLACE(*w, from) {
+        Vec value = lanes_load(x + from, lanes);
+        best = choose(beats(value, best), value, best);
+    }
+    return best;
+}
+
+/* The number of the place of the first maximum. */
+INLINE VecInt maximum_place(const REAL *x, const Window *w, int lanes) {
+    Vec best = lanes_load(x + w->first, lanes);
+    VecInt place = {0}, number = {0};
+    EACH_PLACE(*w, from) {
+        Vec value = lanes_load(x + from, lanes);
+        VecInt more = beats(value, best);
+        best = choose(more, value, best);
+        place = (more & number) | (~more & place);
+        number += 1;
+    }
+    return place;
+}
+
+#define EACH_VECTOR_OF(channels)                                                         \
+    for (int64_t c = 0, lanes = 0; lanes = least(VW, (channels)-c), c < (channels);      \
+         c += VW)
+
+static void max_windows(const Pool *p, const void *x_data, const void *g_data,
+                        void *y_data, Span outputs) {
+    const REAL *x = x_data, *g = g_data;
+    Window w = window_at(p, outputs.begin);
+    for (int64_t at = outputs.begin; at < outputs.end; at++, window_next(p, &w)) {
+        REAL *y = (REAL *)y_data + at * p->channels;
+        EACH_VECTOR_OF(p->channels) {
+            if (g == x) {
+                lanes_store(y + c, maximum(x + c, &w, (int)lanes), (int)lanes);
+                continue;
+            }
+            VecInt place = maximum_place(x + c, &w, (int)lanes), number = {0};
+            Vec picked = {0};
+            EACH_PLACE(w, from) {
+                Vec value = lanes_load(g + c + from, (int)lanes);
+                picked = choose((VecInt)(place == number), value, picked);
+                number += 1;
+            }
+            lanes_store(y + c, picked, (int)lanes);
+        }
+    }
+}
+
+static bool overlap(const Pool *p) {
+    bool any = false;
+    for (int k = 0; k < CONV_AXES; k++) any |= p->axis[k].stride < p->axis[k].kernel;
+    return any;
+}
+
+/* dx is zeros before: windows that do not overlap need not read it. */
+static void max_windows_back(const Pool *p, const void *x_data, const void *dy_data,
+                             void *dx_data, Span outputs) {
+    const REAL *x = x_data;
+    REAL *dx = dx_data;
+    const bool adds = overlap(p);
+    Window w = window_at(p, outputs.begin);
+    for (int64_t at = outputs.begin; at < outputs.end; at++, window_next(p, &w)) {
+        const REAL *dy = (const REAL *)dy_data + at * p->channels;
+        EACH_VECTOR_OF(p->channels) {
+            VecInt place = maximum_place(x + c, &w, (int)lanes), number = {0};
+            Vec d = lanes_load(dy + c, (int)lanes);
+            EACH_PLACE(w, from) {
+                Vec mine = (Vec)((VecInt)(place == number) & (VecInt)d);
+                if (adds) mine += lanes_load(dx + c + from, (int)lanes);
+                lanes_store(dx + c + from, mine, (int)lanes);
+                number += 1;
+            }
+        }
+    }
+}
+
+static void mean_windows(const Pool *p, const void *x_data, void *y_data, Span outputs) {
+    const REAL *x = x_data;
+    Window w = window_at(p, outputs.begin);
+    for (int64_t at = outputs.begin; at < outputs.end; at++, window_next(p, &w)) {
+        REAL *y = (REAL *)y_data + at * p->channels;
+        EACH_VECTOR_OF(p->channels) {
+            Vec sum = {0};
+            EACH_PLACE(w, from) sum += lanes_load(x + c + from, (int)lanes);
+            lanes_store(y + c, sum / vec_set((REAL)w.count), (int)lanes);
+        }
+    }
+}
+
+static void mean_windows_back(const Pool *p, const void *dy_data, void *dx_data,
+                              Span outputs) {
+    REAL *dx = dx_data;
+    Window w = window_at(p, outputs.begin);
+    for (int64_t at = outputs.begin; at < outputs.end; at++, window_next(p, &w)) {
+        const REAL *dy = (const REAL *)dy_data + at * p->channels;
+        EACH_VECTOR_OF(p->channels) {
+            Vec share = lanes_load(dy + c, (int)lanes) / vec_set((REAL)w.count);
+            EACH_PLACE(w, from) {
+                Vec sum = lanes_load(dx + c + from, (int)lanes) + share;
+                lanes_store(dx + c + from, sum, (int)lanes);
+            }
+        }
+    }
+}
+
+const PoolRoutines POOL_ROUTINES = {.max = max_windows,
+                                    .max_back = max_windows_back,
+                                    .mean = mean_windows,
+                                    .mean_back = mean_windows_back};
+
+#endif
