@@ -48,6 +48,17 @@ describe("1.1 arguments", function()
     assert.matches("a tensor %(stack joins tensors%) at %[1%]", message(t, { t { 1 } }))
   end)
 
+  it("in one table are positional behind a tensor, a tensor when they are numbers", function()
+    local x = t { { 1, 2 }, { 3, 4 } }
+    assert.are.same({ 1, 2, 3, 4 }, cdl.reshape({ x, { 4 } }):totable())
+    assert.are.same({ { 7, 10 }, { 15, 22 } }, cdl.matmul({ x, x }):totable())
+    assert.are.same({ { 0, 2 }, { 3, 4 } }, cdl.where({ x:gt(1), x, 0 }):totable())
+    assert.are.same({ 4, 6 }, cdl.sum({ x, axis = 1 }):totable())
+    assert.are.same({ -1, 2 }, cdl.reshape({ cdl.Input { 1, 2 }, { -1, 2 } }).shape)
+    assert.are.equal(6, cdl.sum({ 1, 2, 3 }):item())
+    assert.are.same({ { true, false }, { true, false } }, x:eq({ { 1, 0 }, { 3, 0 } }):totable())
+  end)
+
   it("are checked where an object is made", function()
     assert.matches("unknown initializer 'glort'", message(layers.Dense, { 1, kernel_initializer = "glort" }))
     assert.matches("unknown regularizer 'l3'", message(layers.Dense, { 1, bias_regularizer = "l3" }))
