@@ -2,7 +2,8 @@
 
 A step is a line: `send TEXT` types it (with \\r, \\t, \\x03 ... as in a Python literal),
 `expect TEXT` waits until that appears after what was matched before, `signal NAME` sends a
-signal to the program. The program's exit status is printed at the end as `exit N`. A text
+signal to the program. Ctrl-D alone is sent when the next prompt is there, since what is typed
+between prompts is not the line editor's. The program's exit status is printed at the end as `exit N`. A text
 that does not appear within 20 seconds ends the run with status 1 and the transcript.
 """
 import ast
@@ -40,19 +41,30 @@ def main():
         os.environ["ASAN_OPTIONS"] = "detect_leaks=0"
         os.execvp(sys.argv[1], sys.argv[1:])
     seen, matched = b"", 0
+
+    def wait_for(wanted):
+        nonlocal seen
+        deadline = time.monotonic() + PATIENCE
+        while wanted not in seen[matched:]:
+            more = read_some(terminal, max(0, deadline - time.monotonic()))
+            if not more:
+                fail("'%s' was not shown" % wanted.decode(), seen)
+            seen += more
+
+    at_prompt = False
     for kind, text in steps:
         if kind == "send":
+            if text == "\\x04" and not at_prompt:
+                wait_for(b"> ")
+            at_prompt = False
             os.write(terminal, ast.literal_eval('b"%s"' % text.replace('"', '\\"')))
         elif kind == "signal":
             os.kill(child, getattr(signal, text))
         else:
-            wanted, deadline = text.encode(), time.monotonic() + PATIENCE
-            while wanted not in seen[matched:]:
-                more = read_some(terminal, max(0, deadline - time.monotonic()))
-                if not more:
-                    fail("'%s' was not shown" % text, seen)
-                seen += more
+            wanted = text.encode()
+            wait_for(wanted)
             matched = seen.index(wanted, matched) + len(wanted)
+            at_prompt = text.rstrip().endswith(">")
     deadline = time.monotonic() + PATIENCE
     while True:
         more = read_some(terminal, max(0, deadline - time.monotonic()))
