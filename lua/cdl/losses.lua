@@ -93,7 +93,8 @@ local function new_function(row)
   local function body(y_true, y_pred, ...)
     local args = {}
     for i, one in ipairs(own) do args[one[1]] = (select(i, ...)) end
-    if type(y_pred) == "number" then y_pred = core.tensor(y_pred) end
+    if type(y_pred) == "number" or type(y_pred) == "boolean" then y_pred = core.tensor(y_pred) end
+    if type(y_true) == "boolean" then y_true = core.tensor(y_true) end
     return (row.body(y_true, y_pred, args))
   end
   return signature.fn(row.name, rows, row.doc, function(y_true, y_pred, ...)

@@ -33,6 +33,10 @@ add(M.Sum)
 local y_true_row = { "y_true", "operand", required = true, doc = "labels" }
 local y_pred_row = { "y_pred", "operand", required = true, doc = "predictions" }
 
+local function number_tensor(x)
+  return (type(x) == "number" or type(x) == "boolean") and core.tensor(x) or x
+end
+
 -- Adds a mean of a function: row has class, name, rows of own arguments, doc, aliases,
 -- values(y_true, y_pred, args) per sample, direction ("max" if left out). The function is public too.
 local function define(row)
@@ -47,7 +51,7 @@ local function define(row)
   local f = row.fn or signature.fn(row.name, rows, row.doc, function(y_true, y_pred, ...)
     local args = {}
     for i, one in ipairs(own) do args[one[1]] = (select(i, ...)) end
-    return row.values(y_true, y_pred, args)
+    return row.values(number_tensor(y_true), number_tensor(y_pred), args)
   end)
   M[row.name], class_of_function[f] = f, cls
   for _, alias in ipairs(row.aliases or {}) do M[alias] = f end

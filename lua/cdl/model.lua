@@ -238,7 +238,8 @@ end
 local function need_graph(self, what)
   local graph = rawget(self, "_graph")
   if not graph then
-    core.raise(("model '%s' has no %s before it is built: call model:build{-1, ...}, or fit it"):format(self.name, what))
+    core.raise(("model '%s' has no %s before it is built: call model:build{-1, ...}, or fit it"):format(
+      self.name, what))
   end
   return graph
 end

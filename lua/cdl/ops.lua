@@ -11,13 +11,15 @@ local M = {}
 
 --- Adds a function to cdl.ops. rows is its signature; with options.method (default: the first
 -- parameter is an operand) it becomes a method of tensors as well. options.list: what the body
--- returns as several values becomes one list.
+-- returns as several values becomes one list; options.settle(...): the arguments to record on symbols,
+-- where their meaning would else depend on the sizes of a replay.
 local function define(name, rows, doc, body, options)
   options = options or {}
   local record = { name = name }
   local function dispatch(...)
-    if symbol.any(...) then return symbol.record(body, record, ...) end
-    return body(...)
+    if not symbol.any(...) then return body(...) end
+    if options.settle then return symbol.record(body, record, options.settle(...)) end
+    return symbol.record(body, record, ...)
   end
   if options.list then
     local values = dispatch
@@ -34,7 +36,7 @@ end
 
 --- The axis counted from 0; raises when there is no such axis.
 local function axis_of(x, axis, name)
-  local ndim = type(x) == "number" and 0 or x.ndim
+  local ndim = (type(x) == "number" or type(x) == "boolean") and 0 or x.ndim
   local from_zero = axis > 0 and axis - 1 or ndim + axis
   if from_zero < 0 or from_zero >= ndim then
     core.raise(("%s: axis %d is out of range for a tensor with %d axes"):format(name, axis, ndim))

@@ -103,7 +103,8 @@ local function thread(self, x)
     core.set_where(before, depth)
     if not ok then error(y, 0) end
     if not symbol.is(y) then
-      core.raise(("Sequential: layer '%s' gives several tensors; use a functional model"):format(layer.name), layer.where)
+      core.raise(("Sequential: layer '%s' gives several tensors; use a functional model"):format(layer.name),
+        layer.where)
     end
     layer._calls[#layer._calls].model = self
     x = y

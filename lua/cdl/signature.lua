@@ -157,11 +157,19 @@ local function split_keys(sig, named, holes_allowed)
   return last, strings
 end
 
+-- Whether the array part of f{...} is the first parameter itself. Where a tensor is wanted, a list
+-- that begins with one holds arguments; a list of numbers is a tensor written out.
+local function is_first_parameter(lead, named)
+  if not lead or not lead.reader.list then return false end
+  if lead.reader ~= kinds.operand or named[1] == nil then return true end
+  return type(named[1]) ~= "userdata" and not words.is_tensor(named[1])
+end
+
 -- f{...}: names, and an array part that is the first parameter if that is a list, else positional.
 -- f{} is the empty list, except where leaving the list out means something: MaxPooling2D{}.
 local function read_table(sig, values, named, first)
   local lead = sig.params[first]
-  local is_list = lead ~= nil and lead.reader.list
+  local is_list = is_first_parameter(lead, named)
   local last, strings = split_keys(sig, named, is_list)
   if is_list then
     local is_empty_list = strings == 0 and (lead.default == nil or sig.method)

@@ -148,7 +148,9 @@ function Model:compute_metrics(x, y, y_pred, sample_weight)
   end
   for i, prediction in ipairs(predictions) do
     if made[i] then
-      for _, tracker in ipairs(made[i].plain) do trackers.use(self, tracker).metric:update_state(labels[i], prediction) end
+      for _, tracker in ipairs(made[i].plain) do
+        trackers.use(self, tracker).metric:update_state(labels[i], prediction)
+      end
       for _, tracker in ipairs(made[i].weighted) do
         trackers.use(self, tracker).metric:update_state(labels[i], prediction, sample_weights[i] or sample_weights[1])
       end

@@ -152,25 +152,25 @@ local function infer_once(record, symbols, prime)
       specs[#specs + 1] = concrete_specs({ symbol.mask_type }, prime)[1]
     end
   end
-  local count
+  local returned
   local types = core.infer(function(...)
     local value = {}
     for i, symbol in ipairs(symbols) do value[symbol] = (select(i, ...)) end
     for i, symbol in ipairs(masked) do value[symbol].mask = (select(#symbols + i, ...)) end
     local args = substitute_all(record.args, function(symbol) return value[symbol] end)
     local results = table.pack(record.fn(table.unpack(args, 1, args.n)))
-    count = results.n
-    for i = 1, count do
+    returned = results.n
+    for i = 1, returned do
       local mask = core.is_tensor(results[i]) and results[i].mask
       if mask then
         masks[#masks + 1] = i
-        results[count + #masks] = mask
+        results[returned + #masks] = mask
       end
     end
     results.n = nil
     return results
   end, specs)
-  return types, count, masks
+  return types, returned, masks
 end
 
 local function has_unknown(symbols)
@@ -215,7 +215,8 @@ function M.infer(record)
   return types
 end
 
---- Records fn(...) and returns its symbols. options: layer, name, types (when known). fn is called again at each replay with concrete arguments.
+--- Records fn(...) and returns its symbols. options: layer, name, types (when known). fn is called
+-- again at each replay with concrete arguments.
 function M.record(fn, options, ...)
   local record = { fn = fn, args = table.pack(...), where = core.where(), outputs = {} }
   for key, value in pairs(options) do record[key] = value end

@@ -18,7 +18,8 @@ end
 local function need_weights(model, what)
   local weights = model.weights
   if #weights == 0 and not model.built then
-    core.raise(("%s: model '%s' has no weights yet; call model:build{-1, ...} or fit it first"):format(what, model.name))
+    core.raise(("%s: model '%s' has no weights yet; call model:build{-1, ...} or fit it first"):format(what,
+      model.name))
   end
   return weights
 end

@@ -80,7 +80,7 @@ def difference(case, actual, expected):
         return f"shape {actual.shape}, Keras has {expected.shape}"
     a, b = actual.astype("float64"), expected.astype("float64")
     with numpy.errstate(invalid="ignore"):
-        wrong = ~(abs(a - b) <= case.absolute + case.relative * abs(b))
+        wrong = ~(abs(a - b) <= case.allowed(b))
         wrong &= ~((a == b) | (numpy.isnan(a) & numpy.isnan(b)))
     if not wrong.any():
         return None

@@ -280,6 +280,15 @@ describe("2 tensors", function()
     check({ { 4, 3, 2, 1 } }, { { 1, 1 }, { nil, nil, -1 } })
   end)
 
+  it("of unknown size keep their axes in squeeze, also for a batch of one", function()
+    local input = cdl.Input { 1, 3 }
+    local squeezed = input:squeeze()
+    assert.are.same({ -1, 3 }, squeezed.shape)
+    local f = cdl.Function { inputs = { input }, outputs = { squeezed } }
+    assert.are.same({ 1, 3 }, f(cdl.ones { 1, 1, 3 }).shape)
+    assert.are.same({ 2, 3 }, f(cdl.ones { 2, 1, 3 }).shape)
+  end)
+
   it("have diagonals in einsum", function()
     local x = cdl.arange(1, 9):reshape { 3, 3 }
     assert.are.equal(15, three_ways(function(v) return cdl.einsum("ii", v) end, x):item())

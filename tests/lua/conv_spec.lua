@@ -1,6 +1,7 @@
 -- Convolutions, pooling and borders: values by hand, shapes, weights, training, errors. Their
 -- numbers are compared with Keras's in tests/keras.
 local cdl = require "cdl"
+local core = require "cdl.core"
 local layers, ops = cdl.layers, cdl.ops
 
 local function message(f, ...)
@@ -100,6 +101,30 @@ describe("convolution layers", function()
     local history = model:fit(x, cdl.tensor(y, "int64"), { epochs = 8, batch_size = 16, verbose = 0 }).history
     assert.is_true(history.loss[8] < 0.5 * history.loss[1])
     assert.is_true(history.accuracy[8] > 0.9)
+  end)
+
+  it("give the same bits with 1, 2 and 5 threads", function()
+    local threads = core.threads()
+    finally(function() core.threads(threads) end)
+    local function train(n)
+      core.threads(n)
+      cdl.random.seed(9)
+      local x = cdl.random.normal { shape = { 40, 14, 14, 3 } }
+      local model = cdl.Sequential {
+        layers.Conv2D { 20, 3, activation = "relu", padding = "same", input_shape = { 14, 14, 3 } },
+        layers.MaxPooling2D { { 3, 3 }, strides = 2 }, layers.DepthwiseConv2D { 3, padding = "same" },
+        layers.Conv2D { 35, 2, strides = 2 }, layers.Conv2DTranspose { 4, 3, strides = 2 },
+        layers.AveragePooling2D { 2, padding = "same" }, layers.Flatten(), layers.Dense(1) }
+      model:compile { optimizer = "sgd", loss = "mse" }
+      model:fit(x, x:mean { 2, 3, 4 }, { epochs = 2, batch_size = 16, verbose = 0 })
+      return model:get_weights()
+    end
+    local first = train(1)
+    for _, n in ipairs { 2, 5 } do
+      for i, weight in ipairs(train(n)) do
+        assert.is_true(weight:eq(first[i]):all():item(), ("weight %d, %d threads"):format(i, n))
+      end
+    end
   end)
 
   it("have second gradients", function()

@@ -15,14 +15,15 @@ static bool within(int64_t value, int64_t low) {
 static bool axis_sound(const Attrs *attrs, int k, Err *err) {
     const int64_t *i = attrs->i;
     if (!within(i[STRIDE + k], 1) || !within(i[DILATION + k], 1))
-        return err_set(err, "strides and dilations must be at least 1, got %lld and %lld",
-                       (long long)i[STRIDE + k], (long long)i[DILATION + k]);
+        return err_set(err,
+                       "strides and dilations must be from 1 to %d, got %lld and %lld",
+                       LARGEST, (long long)i[STRIDE + k], (long long)i[DILATION + k]);
     if (i[STRIDE + k] > 1 && i[DILATION + k] > 1)
         return err_set(
             err, "a stride of %lld together with a dilation of %lld is not supported",
             (long long)i[STRIDE + k], (long long)i[DILATION + k]);
     if (!within(i[PAD + 2 * k], 0) || !within(i[PAD + 2 * k + 1], 0))
-        return err_set(err, "padding must not be negative, got %lld and %lld",
+        return err_set(err, "padding must be from 0 to %d, got %lld and %lld", LARGEST,
                        (long long)i[PAD + 2 * k], (long long)i[PAD + 2 * k + 1]);
     return true;
 }
@@ -67,9 +68,9 @@ static bool conv_shape(const Attrs *attrs, const Shape *x, const Shape *w, Shape
                        (long long)(in / groups), groups > 1 ? " in each group" : "");
     Shape shape = *x;
     for (int k = 0; k < axes; k++) {
-        if (w->dim[k] < 1)
-            return err_set(err, "kernel of shape %s has no elements",
-                           shape_text(w, first));
+        if (!within(w->dim[k], 1))
+            return err_set(err, "kernel of shape %s, wanted sizes from 1 to %d",
+                           shape_text(w, first), LARGEST);
         if (!axis_out(attrs, k, x->dim[1 + k], w->dim[k], &shape.dim[1 + k], err))
             return false;
     }

@@ -10,8 +10,8 @@ static bool axis_out(const Attrs *attrs, int k, int64_t in, int64_t *out, Err *e
     int64_t stride = attrs->i[STRIDE + k], window = attrs->i[WINDOW + k];
     int64_t before = attrs->i[PAD + 2 * k], after = attrs->i[PAD + 2 * k + 1];
     if (stride < 1 || stride > LARGEST || window < 1 || window > LARGEST)
-        return err_set(err, "windows and strides must be at least 1, got %lld and %lld",
-                       (long long)window, (long long)stride);
+        return err_set(err, "windows and strides must be from 1 to %d, got %lld and %lld",
+                       LARGEST, (long long)window, (long long)stride);
     if (before < 0 || after < 0 || before >= window || after >= window)
         return err_set(
             err,

@@ -22,6 +22,7 @@ BatchNormalization.signature = {
   { "gamma_constraint", "any" },
 }
 BatchNormalization.supports_masking = true
+BatchNormalization.one_input = true
 
 function BatchNormalization:init(args)
   self.axis, self.momentum, self.epsilon = args.axis, args.momentum, args.epsilon

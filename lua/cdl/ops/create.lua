@@ -26,10 +26,16 @@ return function(kit)
 
   define("zeros_like", { { "x", "operand", required = true }, { "dtype", "dtype", doc = "x's own if left out" } },
     "Zeros of the shape of x.",
-    function(x, kind) return core.full(x.shape, 0, kind or x.dtype) end)
+    function(x, kind)
+      x = kit.as_tensor(x)
+      return core.full(x.shape, 0, kind or x.dtype)
+    end)
   define("ones_like", { { "x", "operand", required = true }, { "dtype", "dtype", doc = "x's own if left out" } },
     "Ones of the shape of x.",
-    function(x, kind) return core.full(x.shape, 1, kind or x.dtype) end)
+    function(x, kind)
+      x = kit.as_tensor(x)
+      return core.full(x.shape, 1, kind or x.dtype)
+    end)
 
   define("arange", {
     { "first", "number", required = true, doc = "first value" },

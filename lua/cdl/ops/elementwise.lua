@@ -45,7 +45,7 @@ return function(kit)
     a, b,
   }, docs.where, function(condition, left, right) return where(nil, nil, condition, left, right) end)
 
-  local function is_fraction(x) return math.abs(x) < math.huge and x % 1 ~= 0 end
+  local function is_fraction(bound) return math.abs(bound) < math.huge and bound % 1 ~= 0 end
   local clip = core.row "clip"
   define("clip", { x,
     { "lo", "number", -math.huge, doc = "smallest value" },

@@ -71,13 +71,8 @@ return function(kit)
   }, "Each element repeated, next to each other.", function(x, repeats, axis)
     x = value_of(x)
     if axis == nil then x, axis = ops.flatten(x), 1 end
-    local at, list = axis_of(x, axis, "repeat_"), {}
-    if repeats == 0 then return kit.box(x, at, 0, 0) end
-    for i = 0, x.shape[at + 1] - 1 do
-      for _ = 1, repeats do list[#list + 1] = i end
-    end
-    if #list == 0 then return x end
-    return gather({ at }, nil, x, index_list(list))
+    local at = axis_of(x, axis, "repeat_")
+    return ops.contiguous(kit.spread(x, at, at + 1, repeats))
   end)
 
   -- Source places (from 0) for an axis of n elements padded by before and after.
@@ -124,6 +119,9 @@ return function(kit)
       local before, after = ints[2 * i - 1], ints[2 * i]
       if before + after > 0 then
         if n == 0 then core.raise(("pad: mode %s cannot fill from the empty axis %d"):format(mode, i)) end
+        if before + after >= 1 << 31 then
+          core.raise(("pad: a border of %d elements is too wide"):format(before + after))
+        end
         local list = {}
         for k = -before, n + after - 1 do list[#list + 1] = places[mode](k, n) end
         x = gather({ i - 1 }, nil, x, index_list(list))

@@ -105,6 +105,7 @@ return function(kit)
     { "subscripts", "string", required = true, doc = "\"ij,jk->ik\"; ... stands for any axes" },
     { "operands", "any", rest = true, doc = "one tensor for each term" },
   }, "Sum of products in Einstein's notation.", function(subscripts, operands)
+    operands = operands or {}
     for i, x in ipairs(operands) do
       if words.is_plain(x) then x = core.tensor(x) end
       x = value_of(x)

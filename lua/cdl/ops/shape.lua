@@ -107,7 +107,14 @@ return function(kit)
         if not (drop[i] or (axis == nil and n == 1)) then shape[#shape + 1] = n end
       end
       return core.reshape(x, shape)
-    end)
+    end, { settle = function(x, axis)
+      if axis ~= nil then return x, axis end
+      local axes = {}
+      for i, n in ipairs(x.shape) do
+        if n == 1 then axes[#axes + 1] = i end
+      end
+      return x, axes
+    end })
   define("expand_dims", { x_row, { "axis", "axis", required = true, doc = "where the new axis will be" } },
     "With a new axis of size 1.", function(x, axis)
       x = value_of(x)
@@ -165,7 +172,8 @@ return function(kit)
   end)
 
   define("split", { x_row,
-    { "parts", "size", required = true, min = 0, doc = "how many equal parts, or a list of the places to cut (rows before each cut)" },
+    { "parts", "size", required = true, min = 0,
+      doc = "how many equal parts, or a list of the places to cut (rows before each cut)" },
     { "axis", "axis", 1, doc = "the axis" },
   }, "A list of pieces along an axis.", function(x, parts, axis)
     x = value_of(x)
@@ -222,6 +230,18 @@ return function(kit)
       return join({ kit.box(x, at, n - cut, cut), kit.box(x, at, 0, n - cut) }, at + 1, "roll")
     end)
 
+  -- Axis `at` (from 0) `count` times as long: each block of what lies behind the first `outer` axes
+  -- stands `count` times in a row.
+  function kit.spread(x, at, outer, count)
+    local shape, before, behind = x.shape, 1, 1
+    for i, n in ipairs(shape) do
+      if i <= outer then before = before * n else behind = behind * n end
+    end
+    local blocks = core.reshape(x, { before, 1, behind })
+    shape[at + 1] = shape[at + 1] * count
+    return core.reshape(ops.broadcast_to(blocks, { before, count, behind }), shape)
+  end
+
   define("tile", { x_row, { "repeats", "size", required = true, min = 0, doc = "copies along each axis" } },
     "The whole tensor repeated along axes.", function(x, repeats)
       x = value_of(x)
@@ -232,13 +252,7 @@ return function(kit)
       while #repeats < #shape do table.insert(repeats, 1, 1) end
       local result = core.reshape(x, shape)
       for i, n in ipairs(repeats) do
-        if n == 0 then
-          result = kit.box(result, i - 1, 0, 0)
-        elseif n > 1 then
-          local copies = {}
-          for k = 1, n do copies[k] = result end
-          result = join_groups(copies, i, "tile")
-        end
+        if n ~= 1 then result = kit.spread(result, i - 1, i - 1, n) end
       end
       return ops.contiguous(result)
     end)

@@ -31,6 +31,10 @@ class Case:
     def options(self):
         return {}
 
+    def allowed(self, expected):
+        """How far from each number of an expected array cdl's may be."""
+        return self.absolute + self.relative * abs(expected)
+
     def run_keras(self):
         """(given, expected); the numbers depend on the case's name alone."""
         random = numpy.random.default_rng(zlib.crc32(f"{self.kind} {self.name}".encode()))
