@@ -17,7 +17,8 @@ end
 function ActivationLogger:on_epoch_end(epoch, logs)
   if not self.validation_data then error "ActivationLogger requires validation_data" end
   local sample = self.validation_data[1][{ {1, 1} }]
-  cdl.io.savez((folder .. "/activations_at_epoch_%d.npz"):format(epoch), self.activations_model:predict(sample, {verbose = 0}))
+  cdl.io.savez((folder .. "/activations_at_epoch_%d.npz"):format(epoch),
+    self.activations_model:predict(sample, {verbose = 0}))
 end
 
 cdl.random.seed(1)

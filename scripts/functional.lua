@@ -20,7 +20,8 @@ local spam = cdl.ops.astype((words[{ {}, 20 }] - hour[{ {}, 2 }]):gt(0.5), "floa
 local words_in = cdl.Input { shape = { vocabulary }, name = "words" }
 local hour_in = cdl.Input { shape = { 2 }, name = "hour" }
 local text = layers.Dense { 32, activation = "relu" }(words_in)
-local body = layers.Dense { 32, activation = "relu" }(cdl.concat({ text, layers.Dense { 8, activation = "tanh" }(hour_in) }, -1))
+local time = layers.Dense { 8, activation = "tanh" }(hour_in)
+local body = layers.Dense { 32, activation = "relu" }(cdl.concat({ text, time }, -1))
 local model = cdl.Model {
   inputs = { words = words_in, hour = hour_in },
   outputs = {

@@ -26,7 +26,8 @@ end
 
 local image = cdl.Input { shape = { pixels }, name = "image" }
 local hidden = layers.Dense { 256, activation = "relu" }(image)
-local mean, log_variance = layers.Dense(8, { name = "mean" })(hidden), layers.Dense(8, { name = "log_variance" })(hidden)
+local mean = layers.Dense(8, { name = "mean" })(hidden)
+local log_variance = layers.Dense(8, { name = "log_variance" })(hidden)
 local z = Sampling()(mean, log_variance)
 local decoder = cdl.Sequential { name = "decoder",
   layers.Dense { 256, activation = "relu", input_shape = { 8 } }, layers.Dense { pixels, activation = "sigmoid" } }

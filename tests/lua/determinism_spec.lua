@@ -66,7 +66,8 @@ describe("the same seed", function()
       cdl.random.seed(3)
       local x = cdl.random.normal { shape = { 200, 40 } }
       local y = x:mean(2):tanh()
-      local model = cdl.Sequential { cdl.layers.Dense { 50, activation = "tanh", input_shape = { 40 } }, cdl.layers.Dense(1) }
+      local layers = cdl.layers
+      local model = cdl.Sequential { layers.Dense { 50, activation = "tanh", input_shape = { 40 } }, layers.Dense(1) }
       model:compile { optimizer = "sgd", loss = "mse" }
       local h = model:fit(x, y, { epochs = 3, verbose = 0 })
       io.write(("%.9g"):format(h.history.loss[3]))

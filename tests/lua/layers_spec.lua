@@ -40,7 +40,8 @@ describe("masks", function()
   end)
 
   it("weigh the loss: sum(l m) / sum(m)", function()
-    local model = cdl.Sequential { layers.Masking { input_shape = { 2, 1 } }, layers.Dense { 1, kernel_initializer = "ones" } }
+    local model = cdl.Sequential {
+      layers.Masking { input_shape = { 2, 1 } }, layers.Dense { 1, kernel_initializer = "ones" } }
     model:compile { optimizer = "sgd", loss = "mse" }
     local x = cdl.tensor { { { 2 }, { 0 } } }
     assert.are.equal(4, model:evaluate(x, cdl.tensor { { { 0 }, { 7 } } }, { verbose = 0 }))

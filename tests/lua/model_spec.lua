@@ -76,7 +76,8 @@ describe("a functional model", function()
   local shared = layers.Dense(2, { name = "shared" })
   local left = shared(layers.Dense(3)(a))
   local right = shared(b)
-  local model = cdl.Model { inputs = { a, b }, outputs = { left + right, layers.Activation("tanh", { name = "t" })(right) } }
+  local squashed = layers.Activation("tanh", { name = "t" })(right)
+  local model = cdl.Model { inputs = { a, b }, outputs = { left + right, squashed } }
 
   it("has inputs, outputs and layers", function()
     assert.are.same({ "a", "b" }, model.input_names)
@@ -119,7 +120,8 @@ describe("a functional model", function()
   it("refuses a disconnected graph and wrong shapes", function()
     local c = cdl.Input { 2 }
     assert.matches("not among the inputs", message(cdl.Model, { inputs = c, outputs = left }))
-    assert.matches("input 'a' has shape {%?, 4}, got data of shape {5, 9}", message(model, cdl.ones { 5, 9 }, cdl.ones { 5, 3 }))
+    assert.matches("input 'a' has shape {%?, 4}, got data of shape {5, 9}",
+      message(model, cdl.ones { 5, 9 }, cdl.ones { 5, 3 }))
     assert.matches("there is no 'z'", message(model, { a = cdl.ones { 1, 4 }, z = cdl.ones { 1, 3 } }))
     assert.matches("wanted a symbolic tensor", message(cdl.Model, { inputs = c, outputs = 3 }))
     assert.matches("option of fit", message(cdl.Model, (function()

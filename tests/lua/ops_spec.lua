@@ -33,7 +33,8 @@ local cases = {
   sigmoid = { { "sigmoid", { { 0, 1, -2 } }, { 0.5, 1 / (1 + math.exp(-1)), 1 / (1 + math.exp(2)) } } },
   erf = { { "erf", { { 0, 0.5, -1 } }, { 0, 0.5204998778, -0.8427007929 } } },
   gelu = { { "gelu", { { 0, 1, -1 } }, { 0, 0.8413447461, -0.1586552539 } } },
-  softplus = { { "softplus", { { 0, 1, -2 } }, { math.log(2), math.log(1 + math.exp(1)), math.log(1 + math.exp(-2)) } } },
+  softplus = { { "softplus", { { 0, 1, -2 } },
+    { math.log(2), math.log(1 + math.exp(1)), math.log(1 + math.exp(-2)) } } },
   isfinite = { { "isfinite", { { 1, inf, nan } }, { true, false, false }, grad = false } },
   isnan = { { "isnan", { { 1, inf, nan } }, { false, false, true }, grad = false } },
   isinf = { { "isinf", { { 1, -inf, nan } }, { false, true, false }, grad = false } },
@@ -56,7 +57,8 @@ local cases = {
   le = { { "le", { { 1, 3 }, { 1, 2 } }, { true, false }, grad = false } },
   gt = { { "gt", { { 3, 2 }, { 2, 2 } }, { true, false }, grad = false } },
   ge = { { "ge", { { 2, 1 }, { 2, 2 } }, { true, false }, grad = false } },
-  where = { { function(a, b) return ops.where(t { true, false, true }, a, b) end, { { 1, 2, 3 }, { 4, 5, 6 } }, { 1, 5, 3 } } },
+  where = { { function(a, b) return ops.where(t { true, false, true }, a, b) end,
+    { { 1, 2, 3 }, { 4, 5, 6 } }, { 1, 5, 3 } } },
   clip = { { function(x) return ops.clip(x, -1, 1) end, { A }, { { 0.5, -1, 1 }, { -0.75, 1, 0.25 } } } },
   astype = { { function(x) return ops.astype(x, "int32") end, { { 1.9, -1.9 } }, { 1, -1 }, grad = false } },
   sum = { { function(x) return x:sum(1) end, { A }, { -0.25, 0.25, 2.25 } },
@@ -91,7 +93,8 @@ local cases = {
   roll = { { function(x) return x:roll(1, 1) end, { { 1, 2, 3 } }, { 3, 1, 2 } } },
   tile = { { function(x) return x:tile { 2, 1 } end, { { 1, 2 } }, { { 1, 2 }, { 1, 2 } } } },
   repeat_ = { { function(x) return x:repeat_(2, 1) end, { { 1, 2 } }, { 1, 1, 2, 2 } } },
-  contiguous = { { function(x) return x:transpose():contiguous() end, { { { 1, 2 }, { 3, 4 } } }, { { 1, 3 }, { 2, 4 } } } },
+  contiguous = { { function(x) return x:transpose():contiguous() end,
+    { { { 1, 2 }, { 3, 4 } } }, { { 1, 3 }, { 2, 4 } } } },
   copy = { { "copy", { { 1, 2 } }, { 1, 2 } } },
   gather = { { function(x) return x:gather(t({ 1, 0, 1 }, "int64"), 2) end, { { { 1, 2 }, { 3, 4 } } },
     { { 2, 1, 2 }, { 4, 3, 4 } } } },
@@ -104,13 +107,16 @@ local cases = {
     { function(x) return x:pad({ { 2, 1 } }, "reflect") end, { { 1, 2, 3 } }, { 3, 2, 1, 2, 3, 2 } } },
   matmul = { { "matmul", { { { 1, 2 }, { 3, 4 } }, { { 5 }, { 6 } } }, { { 17 }, { 39 } } } },
   dot = { { "dot", { { 1, 2 }, { 3, 4 } }, 11 } },
-  tensordot = { { function(a, b) return ops.tensordot(a, b, 1) end, { { { 1, 2 }, { 3, 4 } }, { 5, 6 } }, { 17, 39 } } },
+  tensordot = { { function(a, b) return ops.tensordot(a, b, 1) end,
+    { { { 1, 2 }, { 3, 4 } }, { 5, 6 } }, { 17, 39 } } },
   einsum = { { function(a, b) return ops.einsum("ij,kj->ki", a, b) end, { { { 1, 2 }, { 3, 4 } }, { { 5, 6 } } },
     { { 17, 39 } } } },
-  dense = { { function(x, w, b) return ops.dense(x, w, b, "tanh") end, { { { 1, 2 } }, { { 0.1, 0.2 }, { 0.3, -0.4 } }, { 0.1, 0 } },
+  dense = { { function(x, w, b) return ops.dense(x, w, b, "tanh") end,
+    { { { 1, 2 } }, { { 0.1, 0.2 }, { 0.3, -0.4 } }, { 0.1, 0 } },
     { { 0.6640367703, -0.5370495670 } } } },
   softmax = { { "softmax", { { { 0, 0 }, { 1, 3 } } }, { { 0.5, 0.5 }, { 0.1192029220, 0.8807970780 } } },
-    { function(x) return x:softmax(1) end, { { { 0, 1 }, { 0, 3 } } }, { { 0.5, 0.1192029220 }, { 0.5, 0.8807970780 } } } },
+    { function(x) return x:softmax(1) end,
+      { { { 0, 1 }, { 0, 3 } } }, { { 0.5, 0.1192029220 }, { 0.5, 0.8807970780 } } } },
   log_softmax = { { "log_softmax", { { { 0, 0 } } }, { { -math.log(2), -math.log(2) } } } },
   conv = {
     { "conv", { { { { 1 }, { 2 }, { 4 }, { 8 } } }, { { { 1, 10 } }, { { -1, 1 } } } },
@@ -302,7 +308,8 @@ describe("tensors", function()
   it("raise with what was given and wanted", function()
     local x = t { { 1, 2, 3 }, { 4, 5, 6 } }
     local function message(f, ...) return select(2, pcall(f, ...)) end
-    assert.matches("ops_spec.lua:%d+: .*{2, 3} and {4} do not broadcast", message(function() return x + cdl.ones { 4 } end))
+    assert.matches("ops_spec.lua:%d+: .*{2, 3} and {4} do not broadcast",
+      message(function() return x + cdl.ones { 4 } end))
     assert.matches("subscript 3 is out of range for axis 1", message(function() return x[3] end))
     assert.matches("%[2%]", message(cdl.tensor, { { 1, 2 }, { 3 } }))
     assert.matches("does not fit in dtype uint8", message(cdl.tensor, { 300 }, "uint8"))
