@@ -31,11 +31,23 @@ function M.channels(layer, shape, axes)
   return channels
 end
 
--- Padding before and after each axis, one list, and the sizes that come out. padding: "valid",
--- "same" (the outputs are ceil(size / stride); an odd cell goes to the end) or "causal" (an output
--- sees nothing behind its own place).
+local LARGEST = 1 << 30 -- what the rows take
+
+local function check_limits(who, window, strides, dilation)
+  for k, width in ipairs(window) do
+    local largest = math.max(width, strides[k], dilation[k])
+    if largest > LARGEST then
+      core.raise(("%s: windows, strides and dilation must be at most %d, got %d"):format(who, LARGEST, largest))
+    end
+  end
+end
+
+-- Padding before and after each axis, one list. padding: "valid", "same" (the outputs are
+-- ceil(size / stride); an odd cell goes to the end) or "causal" (an output sees nothing behind its
+-- own place).
 local function pads_of(who, shape, window, strides, dilation, padding)
-  local pads, sizes = {}, {}
+  check_limits(who, window, strides, dilation)
+  local pads = {}
   for k, width in ipairs(window) do
     local n, stride = shape[k + 1], strides[k]
     local wide = dilation[k] * (width - 1) + 1
@@ -46,15 +58,13 @@ local function pads_of(who, shape, window, strides, dilation, padding)
     elseif padding == "causal" then
       before = wide - 1
     end
-    local size = (n + before + after - wide) // stride + 1
-    if size < 1 then
+    if n + before + after < wide then
       core.raise(("%s: a window of %d does not fit into axis %d of inputs of shape %s"):format(who, wide,
         k + 1, braces(shape)))
     end
     pads[#pads + 1], pads[#pads + 2] = before, after
-    sizes[k] = size
   end
-  return pads, sizes
+  return pads
 end
 
 -- A row's integers, laid out as ops.def says.
@@ -154,6 +164,7 @@ function M.conv_transpose(who, x, kernel, options)
   end
   M.check_rates(who, strides, rates)
   M.check_output_padding(who, options.output_padding, strides)
+  check_limits(who, { table.unpack(kernel.shape, 1, axes) }, strides, rates)
   local pads, sizes = {}, {}
   for k = 1, axes do
     local n, stride = x.shape[k + 1], strides[k]

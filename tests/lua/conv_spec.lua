@@ -192,6 +192,10 @@ describe("errors of spatial layers", function()
     assert.matches("kernel_size", message(layers.Conv2D, { 2, { 3, 3, 3 } }))
     assert.matches("cropping {3, 3} leaves nothing of axis 2 of inputs of shape {1, 6, 2}",
       message(layers.Cropping1D(3), cdl.zeros { 1, 6, 2 }))
+    assert.matches("layer 's': windows, strides and dilation must be at most 1073741824, got 4611686018427387904",
+      message(layers.Conv1D { 2, 3, dilation_rate = 2 ^ 62, name = "s" }, cdl.zeros { 1, 6, 2 }))
+    assert.matches("layer 't': windows, strides and dilation must be at most",
+      message(layers.Conv1DTranspose { 2, 3, strides = 2 ^ 40, name = "t" }, cdl.zeros { 1, 6, 2 }))
     assert.matches("wants inputs of shape {batch, steps, channels}",
       message(layers.GlobalMaxPooling1D(), cdl.zeros { 2, 3 }))
   end)

@@ -92,21 +92,26 @@ static inline Span axis_inner(const ConvAxis *a) {
                        div_down(a->in - 1 + shift, a->stride) + 1, a->out);
 }
 
-/* How forward and to_input are cut: blocks of images, and of rows where images are few.
- * Small images are kept together, since their border pixels are computed image by image in
- * one tile. */
-enum { CONV_PARTS = 32, CONV_SMALL = 16, CONV_TOGETHER = 8 };
+/* How forward and to_input are cut: blocks of images, and of rows where images are few; of
+ * columns where images have one row. Small images are kept together, since their border
+ * pixels are computed image by image in one tile. */
+enum { CONV_PARTS = 32, CONV_SMALL = 16, CONV_TOGETHER = 8, CONV_COLUMNS = 32 };
 
 typedef struct ConvCut {
     int64_t images, rows; /* blocks */
 } ConvCut;
+
+static inline bool conv_one_row(const Conv *c) {
+    return c->axis[1].in == 1 && c->axis[1].out == 1;
+}
 
 static inline ConvCut conv_cut(const Conv *c) {
     int64_t together =
         conv_taps(c) > 1 && c->axis[2].out < CONV_SMALL ? CONV_TOGETHER : 1;
     ConvCut cut = {most(1, least(CONV_PARTS, c->images / together)), 1};
     int64_t wanted = CONV_PARTS / cut.images;
-    if (wanted > 1) cut.rows = most(1, least(c->axis[1].out, wanted));
+    int64_t rows = conv_one_row(c) ? c->axis[2].out / CONV_COLUMNS : c->axis[1].out;
+    if (wanted > 1) cut.rows = most(1, least(rows, wanted));
     return cut;
 }
 

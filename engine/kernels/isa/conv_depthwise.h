@@ -92,11 +92,17 @@ static void depthwise_rows(const Conv *c, bool turned, Span images, int64_t part
     const ConvAxis *a = c->axis;
     Span inner = axis_inner(&a[2]);
     Span rows = {a[1].out * part / parts, a[1].out * (part + 1) / parts};
+    Span columns = {0, a[2].out};
+    if (conv_one_row(c)) {
+        rows = (Span){0, 1};
+        columns = (Span){a[2].out * part / parts, a[2].out * (part + 1) / parts};
+    }
+    inner.end = least(inner.end, columns.end);
     int64_t at[CONV_AXES];
     for (int64_t n = images.begin; n < images.end; n++)
         for (at[0] = 0; at[0] < a[0].out; at[0]++)
             for (at[1] = rows.begin; at[1] < rows.end; at[1]++)
-                for (at[2] = 0; at[2] < a[2].out;) {
+                for (at[2] = columns.begin; at[2] < columns.end;) {
                     int64_t left = at[2] < inner.begin ? 0 : inner.end - at[2];
                     int64_t pixels = left >= TOGETHER       ? TOGETHER
                                      : left >= TOGETHER / 2 ? TOGETHER / 2

@@ -31,6 +31,7 @@ typedef struct Pixels {
     REAL *y;
     int64_t y_step[CONV_AXES], y_image;
     bool relu;
+    bool one_row; /* parts are columns */
 } Pixels;
 
 /* What the rows of a tile follow. */
@@ -86,14 +87,20 @@ static void segment(const Pixels *p, Place place, Along along, int64_t n, Span c
     }
 }
 
-/* Some images, one plane and some rows of them. */
-static void block(const Pixels *p, Span images, int64_t plane, Span rows, Span channels) {
-    Span inner = axis_inner(&p->axis[2]), tall = axis_inner(&p->axis[1]);
-    const int64_t columns = p->axis[2].out;
-    tall.begin = least(most(tall.begin, rows.begin), rows.end);
-    tall.end = most(tall.begin, least(tall.end, rows.end));
+/* The part of a span that lies in another. */
+static Span span_meet(Span a, Span b) {
+    a.begin = least(most(a.begin, b.begin), b.end);
+    a.end = most(a.begin, least(a.end, b.end));
+    return a;
+}
+
+/* Some images, one plane, some rows and columns of them. */
+static void block(const Pixels *p, Span images, int64_t plane, Span rows, Span columns,
+                  Span channels) {
+    Span inner = span_meet(axis_inner(&p->axis[2]), columns);
+    Span tall = span_meet(axis_inner(&p->axis[1]), rows);
     if (inner.end - inner.begin < FEW_PIXELS && images.end - images.begin >= FEW_IMAGES) {
-        inner = (Span){columns, columns};
+        inner = (Span){columns.end, columns.end};
         tall = (Span){rows.end, rows.end};
     }
     if (tall.end - tall.begin < FEW_PIXELS) tall = (Span){rows.end, rows.end};
@@ -103,9 +110,9 @@ static void block(const Pixels *p, Span images, int64_t plane, Span rows, Span c
                 segment(p, (Place){n, {plane, r, inner.begin}}, ALONG_COLUMNS,
                         inner.end - inner.begin, channels);
         if (tall.end > tall.begin)
-            for (int64_t q = 0; q < columns; q++) {
+            for (int64_t q = columns.begin; q < columns.end; q++) {
                 if (q == inner.begin) q = inner.end;
-                if (q >= columns) break;
+                if (q >= columns.end) break;
                 segment(p, (Place){n, {plane, tall.begin, q}}, ALONG_ROWS,
                         tall.end - tall.begin, channels);
             }
@@ -113,9 +120,9 @@ static void block(const Pixels *p, Span images, int64_t plane, Span rows, Span c
     for (int64_t r = rows.begin; r < rows.end; r++) {
         if (r == tall.begin) r = tall.end;
         if (r >= rows.end) break;
-        for (int64_t q = 0; q < columns; q++) {
+        for (int64_t q = columns.begin; q < columns.end; q++) {
             if (q == inner.begin) q = inner.end;
-            if (q >= columns) break;
+            if (q >= columns.end) break;
             segment(p, (Place){images.begin, {plane, r, q}}, ALONG_IMAGES,
                     images.end - images.begin, channels);
         }
@@ -131,20 +138,22 @@ static Span channel_run(const Pixels *p, int64_t begin) {
     return (Span){begin, end ? p->channels : begin + run};
 }
 
-/* All planes, `part` of `parts` of the rows, of some images. */
+/* All planes, `part` of `parts` of the rows (or columns), of some images. */
 static void pixels_run(const Pixels *p, Span images, int64_t part, int64_t parts) {
     const ConvAxis *a = p->axis;
     int64_t bytes = a[0].in * a[1].in * a[2].in * p->depth +
                     a[0].out * a[1].out * a[2].out * p->channels;
     int64_t group = most(1, IMAGE_BYTES / most(1, bytes * (int64_t)sizeof(REAL)));
-    Span rows = {a[1].out * part / parts, a[1].out * (part + 1) / parts};
-    if (rows.begin == rows.end || !a[2].out) return;
+    Span rows = {0, a[1].out}, columns = {0, a[2].out};
+    Span *cut = p->one_row ? &columns : &rows;
+    *cut = (Span){cut->end * part / parts, cut->end * (part + 1) / parts};
+    if (rows.begin == rows.end || columns.begin == columns.end) return;
     for (int64_t n = images.begin; n < images.end; n += group) {
         Span some = {n, least(n + group, images.end)};
         for (int64_t j = 0; j < p->channels;) {
             Span channels = channel_run(p, j);
             for (int64_t plane = 0; plane < a[0].out; plane++)
-                block(p, some, plane, rows, channels);
+                block(p, some, plane, rows, columns, channels);
             j = channels.end;
         }
     }

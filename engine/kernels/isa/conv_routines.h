@@ -121,7 +121,8 @@ static Span part_images(const Conv *c, const ConvCut *cut, int64_t part) {
 static void forward(const Conv *c, int64_t part) {
     const ConvCut cut = conv_cut(c);
     const int64_t in = c->in / c->groups, out = c->out / c->groups;
-    Pixels p = {.depth = in, .channels = out, .relu = c->relu};
+    Pixels p = {
+        .depth = in, .channels = out, .relu = c->relu, .one_row = conv_one_row(c)};
     memcpy(p.axis, c->axis, sizeof p.axis);
     set_steps(c->axis, true, c->in, p.x_step, &p.x_image);
     set_steps(c->axis, false, c->out, p.y_step, &p.y_image);
@@ -141,7 +142,7 @@ static void to_input_phase(const Conv *c, int64_t g, const int64_t number[CONV_A
                            int64_t part) {
     const ConvCut cut = conv_cut(c);
     const int64_t in = c->in / c->groups, out = c->out / c->groups;
-    Pixels p = {.depth = out, .channels = in};
+    Pixels p = {.depth = out, .channels = in, .one_row = conv_one_row(c)};
     set_steps(c->axis, false, c->out, p.x_step, &p.x_image);
     set_steps(c->axis, true, c->in, p.y_step, &p.y_image);
     p.x = (const REAL *)c->y + g * out;

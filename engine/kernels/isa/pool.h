@@ -1,6 +1,6 @@
 /* Pooling over one, two or three spatial axes of images in NHWC: the loops, which are
- * compiled for float32 and for float64. Places outside an image are
- * not there. Of several maxima the first in the window counts; nan counts as the largest. */
+ * compiled for float32 and for float64. Places outside an image are not there. Of several
+ * maxima the first in the window counts; nan counts as the largest. */
 #ifndef CDL_KERNELS_ISA_POOL_H
 #define CDL_KERNELS_ISA_POOL_H
 #include "kernels/isa/conv.h"

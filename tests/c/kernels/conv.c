@@ -262,6 +262,10 @@ static void chosen(void) {
         strided(problem(2, 2, 15, 18, 2, 6), 1, 5),
         problem(2, 2, 6, 30, 1, 70),
         problem(1, 3, 40, 24, 7, 32),
+        problem(1, 1, 300, 24, 7, 33),
+        strided(padded(problem(1, 2, 301, 5, 4, 3), 2, 1), 3, 1),
+        grouped(padded(problem(1, 1, 299, 17, 3, 17), 1, 1), 17),
+        grouped(strided(problem(1, 2, 299, 17, 3, 17), 2, 1), 17),
         padded(problem(1, 2, 50, 2, 4, 3), 3, 0),
         strided(padded(problem(1, 40, 9, 8, 3, 16), 4, 0), 1, 2),
         problem(3, 2, 5, 3, 3, 9),
@@ -312,7 +316,7 @@ static const Kernel *const *only(const char *name, const Kernel *const kernels[]
     return kernels;
 }
 
-/* Bias and relu in the same pass give the bits of the steps one after the other, nan too. */
+/* Bias and relu in the same pass: the bits of the steps one after the other, nan too. */
 static void try_bias(const Problem *p, int64_t relu) {
     Shape bias = {1, {p->out}};
     Trial t = {.call = {.attrs = attrs_of(p)}};
