@@ -42,7 +42,7 @@ void run_push_results(lua_State *L, Run *run, FitMode mode, bool as_list) {
     if (!plan_run(plan, &err)) script_error(L, &err);
     int n = plan_outputs(plan);
     lua_rawgeti(L, 2, ANCHOR_NAMES + mode);
-    lua_createtable(L, as_list ? n : 0, as_list ? 0 : n + 4);
+    lua_createtable(L, as_list ? n : 0, as_list ? 0 : n);
     for (int k = 0; k < n; k++) {
         if (!as_list) lua_rawgeti(L, -2, k + 1);
         const Operand *value = plan_output(plan, k);
