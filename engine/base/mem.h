@@ -11,10 +11,11 @@
 
 enum { MEM_ALIGN = 64 };
 
-void *mem_alloc(size_t bytes);                 /* uninitialised; NULL when there is none */
-void *mem_zalloc(size_t bytes);                /* zeroed */
-void *mem_grow(void *block, size_t bytes);     /* keeps the contents; NULL: block stays valid */
-void mem_free(void *block);                    /* NULL is fine */
+void *mem_alloc(size_t bytes);  /* uninitialised; NULL when there is none */
+void *mem_zalloc(size_t bytes); /* zeroed */
+void *mem_grow(void *block,
+               size_t bytes); /* keeps the contents; NULL: block stays valid */
+void mem_free(void *block);   /* NULL is fine */
 char *mem_strdup(const char *text);
 
 size_t mem_bytes(void);         /* alive now */

@@ -24,10 +24,11 @@ void pool_set_threads(int threads);
 int pool_threads(void);
 int pool_cpus(void); /* what the default is */
 
-void pool_run(PoolFunction *function, void *context);  /* on all threads */
-void pool_run1(PoolFunction *function, void *context); /* on the caller alone, same FTZ rule */
-void pool_barrier(void);                               /* inside pool_run: wait for all */
-void pool_stop(void);                                  /* joins the workers; a later run starts them */
+void pool_run(PoolFunction *function, void *context); /* on all threads */
+void pool_run1(PoolFunction *function,
+               void *context); /* on the caller alone, same FTZ rule */
+void pool_barrier(void);       /* inside pool_run: wait for all */
+void pool_stop(void);          /* joins the workers; a later run starts them */
 
 /* The contiguous run of parts [*first, *last) that belongs to a thread. */
 void pool_share(long parts, int thread, int threads, long *first, long *last);

@@ -22,10 +22,10 @@ typedef struct Node {
     const Attrs *attrs; /* never NULL */
     Type type;
     Variable *variable; /* OP_LEAF_VARIABLE; retained */
-    Tensor constant;    /* OP_LEAF_CONSTANT; retained, captured by reference, any strides */
-    bool number;        /* a constant made by graph_number: nobody can change it */
-    const char *where;  /* "script.lua:12" or "" ; interned in the graph */
-    const char *path;   /* layer path or "" */
+    Tensor constant; /* OP_LEAF_CONSTANT; retained, captured by reference, any strides */
+    bool number;     /* a constant made by graph_number: nobody can change it */
+    const char *where; /* "script.lua:12" or "" ; interned in the graph */
+    const char *path;  /* layer path or "" */
 } Node;
 
 enum { GRAPH_SLOTS = 64 };
@@ -34,19 +34,21 @@ struct Graph {
     Err err;
     Node *nodes;
     NodeId count, room;
-    const char *where, *path; /* given to new nodes; set by the binding, and by gradients */
+    const char *where,
+        *path; /* given to new nodes; set by the binding, and by gradients */
     Arena arena;
-    struct GraphName *names[GRAPH_SLOTS];  /* interned text, by hash */
-    struct GraphVariable *variables;       /* the nodes of variables */
-    NodeId numbers[GRAPH_SLOTS];           /* recent number constants, by hash; 0 or node + 1 */
+    struct GraphName *names[GRAPH_SLOTS]; /* interned text, by hash */
+    struct GraphVariable *variables;      /* the nodes of variables */
+    NodeId numbers[GRAPH_SLOTS]; /* recent number constants, by hash; 0 or node + 1 */
 };
 
 Graph *graph_new(void); /* NULL: no memory */
 void graph_free(Graph *graph);
-void graph_locate(Graph *graph, const char *where, const char *path); /* for the nodes to come */
+void graph_locate(Graph *graph, const char *where,
+                  const char *path); /* for the nodes to come */
 
 NodeId graph_input(Graph *g, int port, Type type);
-NodeId graph_variable(Graph *g, Variable *variable);    /* one node per variable */
+NodeId graph_variable(Graph *g, Variable *variable); /* one node per variable */
 NodeId graph_constant(Graph *g, const Tensor *tensor);
 /* A scalar constant. Integers wrap; equal numbers may share a node. */
 NodeId graph_number(Graph *g, DType dtype, double value);
@@ -58,18 +60,20 @@ NodeId graph_op(Graph *g, OpId op, const Attrs *attrs, int n_in, const NodeId in
 NodeId graph_op1(Graph *g, OpId op, NodeId a);
 NodeId graph_op2(Graph *g, OpId op, NodeId a, NodeId b);
 NodeId graph_op3(Graph *g, OpId op, NodeId a, NodeId b, NodeId c);
-static inline const Type *graph_type(const Graph *g, NodeId n) { return &g->nodes[n].type; }
+static inline const Type *graph_type(const Graph *g, NodeId n) {
+    return &g->nodes[n].type;
+}
 
 /* Conveniences for gradient rules. All accept NODE_NONE. */
 NodeId graph_cast(Graph *g, NodeId a, DType dtype);
 NodeId graph_reshape(Graph *g, NodeId a, const Shape *shape);
-NodeId graph_expand(Graph *g, NodeId a, const Shape *shape);             /* broadcast_to */
-NodeId graph_sum(Graph *g, NodeId a, uint32_t axes, bool keepdims);      /* bit k: axis k */
-NodeId graph_sum_to(Graph *g, NodeId a, const Shape *shape);             /* undoes a broadcast */
+NodeId graph_expand(Graph *g, NodeId a, const Shape *shape);        /* broadcast_to */
+NodeId graph_sum(Graph *g, NodeId a, uint32_t axes, bool keepdims); /* bit k: axis k */
+NodeId graph_sum_to(Graph *g, NodeId a, const Shape *shape); /* undoes a broadcast */
 NodeId graph_permute(Graph *g, NodeId a, const int perm[]);
 NodeId graph_zeros(Graph *g, Type type);
-NodeId graph_scale(Graph *g, NodeId a, double factor);                   /* a * number */
-NodeId graph_shift(Graph *g, NodeId a, double number);                   /* a + number */
+NodeId graph_scale(Graph *g, NodeId a, double factor); /* a * number */
+NodeId graph_shift(Graph *g, NodeId a, double number); /* a + number */
 
 /* Gradients of sum(ys) with respect to xs (any nodes, also ones between others): dx[k], or
  * NODE_NONE where no y depends on xs[k]; stop_gradient, integers and bools cut, while ops that

@@ -30,14 +30,14 @@ typedef struct Type {
 
 /* How the inputs' dtypes are brought together before the shape rule sees them. */
 typedef enum CastRule {
-    CAST_NONE,    /* as they are */
-    CAST_COMMON,  /* all to the promoted dtype */
-    CAST_ARITH,   /* the same, and bool becomes int64 (api.md 1.3: bool in arithmetic) */
-    CAST_FLOAT,   /* the same, and anything but float becomes float32 */
-    CAST_BOOL,    /* all to bool (x ~= 0) */
-    CAST_SECOND,  /* inputs 2.. to their common dtype, input 1 to bool (where) */
-    CAST_FLOAT1,  /* input 1 alone to float (float32 unless float64) */
-    CAST_INDEX    /* the last input to int64; floats there must be integral (checked by the cast) */
+    CAST_NONE,   /* as they are */
+    CAST_COMMON, /* all to the promoted dtype */
+    CAST_ARITH,  /* the same, and bool becomes int64 (api.md 1.3: bool in arithmetic) */
+    CAST_FLOAT,  /* the same, and anything but float becomes float32 */
+    CAST_BOOL,   /* all to bool (x ~= 0) */
+    CAST_SECOND, /* inputs 2.. to their common dtype, input 1 to bool (where) */
+    CAST_FLOAT1, /* input 1 alone to float (float32 unless float64) */
+    CAST_INDEX /* the last input to int64; floats there must be integral (checked by the cast) */
 } CastRule;
 
 typedef struct Graph Graph;
@@ -72,19 +72,22 @@ typedef struct OpDef {
 
 extern const OpDef op_table[OP_COUNT];
 
-OpId op_find(const char *name);          /* OP_COUNT: none */
-const Kernel *op_kernel(OpId op);        /* for the chosen ISA */
-const char *op_name(OpId op);            /* leaves too */
+OpId op_find(const char *name);   /* OP_COUNT: none */
+const Kernel *op_kernel(OpId op); /* for the chosen ISA */
+const char *op_name(OpId op);     /* leaves too */
 /* The dtype that input k must be cast to under the op's rule. weak[k] marks Lua numbers, which
  * take the tensors' dtype (api.md 1.3); weak may be NULL. */
-void op_cast(OpId op, int n_in, const Type in[], const bool weak[], const double value[], DType to[]);
+void op_cast(OpId op, int n_in, const Type in[], const bool weak[], const double value[],
+             DType to[]);
 
 /* The types of an op's outputs from those of its (already cast) inputs: the row's shape rule,
  * after a check of arity. out has n_out entries. The text has no op name. */
-bool op_types(OpId op, const Attrs *attrs, int n_in, const Type in[], Type out[], Err *err);
+bool op_types(OpId op, const Attrs *attrs, int n_in, const Type in[], Type out[],
+              Err *err);
 
 /* Eager: runs the op on concrete tensors (cast by op_cast and made contiguous here), on the
  * pool when it is worth it. Fills out[0..n_out-1]. Views (reshape) share memory. */
-bool op_run(OpId op, const Attrs *attrs, int n_in, const Tensor in[], Tensor out[], Err *err);
+bool op_run(OpId op, const Attrs *attrs, int n_in, const Tensor in[], Tensor out[],
+            Err *err);
 
 #endif

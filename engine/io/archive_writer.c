@@ -48,17 +48,25 @@ static zip_int64_t target(void *state, void *data, zip_uint64_t bytes,
                           zip_source_cmd_t command) {
     ArchiveWriter *writer = state;
     switch (command) {
-    case ZIP_SOURCE_SUPPORTS: return ZIP_SOURCE_SUPPORTS_WRITABLE;
-    case ZIP_SOURCE_STAT: return refuse(writer, ZIP_ER_READ, ENOENT);
-    case ZIP_SOURCE_ERROR: return zip_error_to_data(&writer->error, data, bytes);
-    case ZIP_SOURCE_WRITE: return append(writer, data, bytes);
-    case ZIP_SOURCE_SEEK_WRITE: return seek(writer, data, bytes);
-    case ZIP_SOURCE_TELL_WRITE: return lseek(writer->file.fd, 0, SEEK_CUR);
+    case ZIP_SOURCE_SUPPORTS:
+        return ZIP_SOURCE_SUPPORTS_WRITABLE;
+    case ZIP_SOURCE_STAT:
+        return refuse(writer, ZIP_ER_READ, ENOENT);
+    case ZIP_SOURCE_ERROR:
+        return zip_error_to_data(&writer->error, data, bytes);
+    case ZIP_SOURCE_WRITE:
+        return append(writer, data, bytes);
+    case ZIP_SOURCE_SEEK_WRITE:
+        return seek(writer, data, bytes);
+    case ZIP_SOURCE_TELL_WRITE:
+        return lseek(writer->file.fd, 0, SEEK_CUR);
     case ZIP_SOURCE_BEGIN_WRITE:
     case ZIP_SOURCE_COMMIT_WRITE:
     case ZIP_SOURCE_ROLLBACK_WRITE:
-    case ZIP_SOURCE_FREE: return 0;
-    default: return refuse(writer, ZIP_ER_OPNOTSUPP, 0);
+    case ZIP_SOURCE_FREE:
+        return 0;
+    default:
+        return refuse(writer, ZIP_ER_OPNOTSUPP, 0);
     }
 }
 

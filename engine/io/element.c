@@ -29,12 +29,18 @@ bool element_find(char kind, int64_t bytes, Element *out) {
 
 Element element_of(DType dtype) {
     switch (dtype) {
-    case DTYPE_BOOL: return ELEMENT_BOOL;
-    case DTYPE_UINT8: return ELEMENT_UINT8;
-    case DTYPE_INT32: return ELEMENT_INT32;
-    case DTYPE_INT64: return ELEMENT_INT64;
-    case DTYPE_FLOAT64: return ELEMENT_FLOAT64;
-    default: return ELEMENT_FLOAT32;
+    case DTYPE_BOOL:
+        return ELEMENT_BOOL;
+    case DTYPE_UINT8:
+        return ELEMENT_UINT8;
+    case DTYPE_INT32:
+        return ELEMENT_INT32;
+    case DTYPE_INT64:
+        return ELEMENT_INT64;
+    case DTYPE_FLOAT64:
+        return ELEMENT_FLOAT64;
+    default:
+        return ELEMENT_FLOAT32;
     }
 }
 
@@ -72,7 +78,8 @@ static void widen(Element element, const void *from, void *to, size_t count) {
         CASE(UINT32, uint32_t, int64_t, x)
         CASE(FLOAT16, uint16_t, float, half_value(x))
 #undef CASE
-    default: break;
+    default:
+        break;
     }
 }
 

@@ -63,8 +63,8 @@ static size_t drop(char *data, size_t size, size_t count, void *context) {
     return size * count;
 }
 
-static int progress(void *context, curl_off_t down_all, curl_off_t down, curl_off_t up_all,
-                    curl_off_t up) {
+static int progress(void *context, curl_off_t down_all, curl_off_t down,
+                    curl_off_t up_all, curl_off_t up) {
     const HttpPost *post = context;
     return post->stop();
 }
@@ -147,6 +147,8 @@ bool http_available(Err *err) {
                         "libcurl4-openssl-dev and build it again");
 }
 
-bool http_post(const HttpPost *post, int *status, Err *err) { return http_available(err); }
+bool http_post(const HttpPost *post, int *status, Err *err) {
+    return http_available(err);
+}
 
 #endif

@@ -20,7 +20,7 @@ typedef struct HttpPost {
     const void *body;
     size_t bytes;
     double connect_seconds, seconds; /* most time to connect; most time for all of it */
-    bool (*stop)(void); /* asked from time to time: give up? may be NULL */
+    bool (*stop)(void);              /* asked from time to time: give up? may be NULL */
 } HttpPost;
 
 bool http_post(const HttpPost *post, int *status, Err *err);

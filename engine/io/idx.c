@@ -3,13 +3,26 @@
 
 static bool find_type(unsigned char code, Element *element) {
     switch (code) {
-    case 0x08: *element = ELEMENT_UINT8; return true;
-    case 0x09: *element = ELEMENT_INT8; return true;
-    case 0x0B: *element = ELEMENT_INT16; return true;
-    case 0x0C: *element = ELEMENT_INT32; return true;
-    case 0x0D: *element = ELEMENT_FLOAT32; return true;
-    case 0x0E: *element = ELEMENT_FLOAT64; return true;
-    default: return false;
+    case 0x08:
+        *element = ELEMENT_UINT8;
+        return true;
+    case 0x09:
+        *element = ELEMENT_INT8;
+        return true;
+    case 0x0B:
+        *element = ELEMENT_INT16;
+        return true;
+    case 0x0C:
+        *element = ELEMENT_INT32;
+        return true;
+    case 0x0D:
+        *element = ELEMENT_FLOAT32;
+        return true;
+    case 0x0E:
+        *element = ELEMENT_FLOAT64;
+        return true;
+    default:
+        return false;
     }
 }
 

@@ -37,8 +37,9 @@ typedef struct Call {
     Attrs attrs;
     int n_in, n_out;
     Operand *in, *out;
-    void *scratch;             /* kernel->scratch(call) bytes, 64-byte aligned; NULL when 0 */
-    int64_t note[CALL_NOTES];  /* filled by prepare from the shapes (collapsed strides, tiles) */
+    void *scratch; /* kernel->scratch(call) bytes, 64-byte aligned; NULL when 0 */
+    int64_t note
+        [CALL_NOTES]; /* filled by prepare from the shapes (collapsed strides, tiles) */
     Fault *fault;
 } Call;
 
@@ -56,10 +57,11 @@ enum { KERNEL_CHUNK = 8192 };
 
 typedef struct Kernel {
     int flags;
-    void (*prepare)(Call *call);                /* NULL: nothing; shapes and attrs are set */
-    size_t (*scratch)(const Call *call);        /* NULL: none; after prepare */
-    double (*cost)(const Call *call);           /* rough nanoseconds on one thread; NULL: by bytes */
-    KernelPhase phase[KERNEL_PHASES];           /* ends at the first with run == NULL */
+    void (*prepare)(Call *call);         /* NULL: nothing; shapes and attrs are set */
+    size_t (*scratch)(const Call *call); /* NULL: none; after prepare */
+    double (*cost)(
+        const Call *call); /* rough nanoseconds on one thread; NULL: by bytes */
+    KernelPhase phase[KERNEL_PHASES]; /* ends at the first with run == NULL */
 } Kernel;
 
 /* Reports an error in the data, e.g. an index out of range. The report with the lowest
@@ -71,10 +73,12 @@ void fault_set(Fault *fault, int64_t position, const char *format, ...)
 #define ISA base
 #endif
 #define KERNEL_JOIN2(a, b, c) a##b##_##c
-#define KERNEL_JOIN(a, b, c) KERNEL_JOIN2(a, b, c)
+#define KERNEL_JOIN(a, b, c)  KERNEL_JOIN2(a, b, c)
 /* KERNEL(add) = {...}; defines `const Kernel kernel_add_avx2` in the object for AVX2. */
 #define KERNEL(name) const Kernel KERNEL_JOIN(kernel_, name, ISA)
 
-static inline int64_t chunks(int64_t n, int64_t chunk) { return n <= 0 ? 1 : (n + chunk - 1) / chunk; }
+static inline int64_t chunks(int64_t n, int64_t chunk) {
+    return n <= 0 ? 1 : (n + chunk - 1) / chunk;
+}
 
 #endif

@@ -12,6 +12,9 @@ struct Fault {
     char text[256];
 };
 
-#define FAULT_NONE {0, PTHREAD_MUTEX_INITIALIZER, 0, {0}}
+#define FAULT_NONE                                                                       \
+    {                                                                                    \
+        0, PTHREAD_MUTEX_INITIALIZER, 0, { 0 }                                           \
+    }
 
 #endif

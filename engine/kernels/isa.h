@@ -6,8 +6,8 @@
 
 typedef enum Isa { ISA_BASE, ISA_AVX2, ISA_AVX512, ISA_COUNT } Isa;
 
-Isa isa_get(void);               /* chosen at the first call */
-bool isa_supported(Isa isa);      /* has this CPU what the objects for isa need? */
-const char *isa_name(Isa isa);   /* "baseline", "AVX2", "AVX-512" */
+Isa isa_get(void);             /* chosen at the first call */
+bool isa_supported(Isa isa);   /* has this CPU what the objects for isa need? */
+const char *isa_name(Isa isa); /* "baseline", "AVX2", "AVX-512" */
 
 #endif

@@ -21,8 +21,11 @@ static void read_table(lua_State *L, int index, int most, int64_t *ints, double 
             lua_pop(L, 1);
             return;
         }
-        if (ints) ints[k] = lua_isboolean(L, -1) ? lua_toboolean(L, -1) : luaL_checkinteger(L, -1);
-        else reals[k] = luaL_checknumber(L, -1);
+        if (ints)
+            ints[k] =
+                lua_isboolean(L, -1) ? lua_toboolean(L, -1) : luaL_checkinteger(L, -1);
+        else
+            reals[k] = luaL_checknumber(L, -1);
         lua_pop(L, 1);
     }
 }
@@ -45,10 +48,13 @@ static Input read_input(lua_State *L, int index, const char *op) {
     case LUA_TNUMBER:
         input.number = lua_tonumber(L, index);
         input.weak = true;
-        input.type.dtype = value_fits(DTYPE_INT64, input.number) || lua_isinteger(L, index) ? DTYPE_INT64
-                                                                                           : DTYPE_FLOAT32;
+        input.type.dtype =
+            value_fits(DTYPE_INT64, input.number) || lua_isinteger(L, index)
+                ? DTYPE_INT64
+                : DTYPE_FLOAT32;
         if (input.type.dtype == DTYPE_INT64)
-            input.whole = lua_isinteger(L, index) ? lua_tointeger(L, index) : (int64_t)input.number;
+            input.whole =
+                lua_isinteger(L, index) ? lua_tointeger(L, index) : (int64_t)input.number;
         return input;
     case LUA_TBOOLEAN:
         input.number = lua_toboolean(L, index);
@@ -60,7 +66,8 @@ static Input read_input(lua_State *L, int index, const char *op) {
         script_table_tensor(L, index, -1);
         lua_replace(L, index);
         break;
-    default: break;
+    default:
+        break;
     }
     input.variable = script_to_variable(L, index);
     if (!input.variable) {
@@ -79,7 +86,8 @@ static bool wants_trace(const Trace *trace, const Input *in, int count) {
     if (!trace) return false;
     for (int k = 0; k < count; k++) {
         if (in[k].variable) return true;
-        if (in[k].value && (in[k].value->kind == VALUE_TRACED || in[k].value->trace != trace->number))
+        if (in[k].value &&
+            (in[k].value->kind == VALUE_TRACED || in[k].value->trace != trace->number))
             return true;
     }
     return false;
@@ -94,21 +102,24 @@ static void fit_number(lua_State *L, OpId op, Input *input, DType dtype) {
         script_raise(L, "%s: %g is not an integer", op_name(op), input->number);
     if (dtype == DTYPE_INT64 || value_fits(dtype, (double)input->whole)) return;
     if (op == OP_add || op == OP_sub || op == OP_mul)
-        input->whole = dtype == DTYPE_UINT8 ? (uint8_t)input->whole : (int32_t)(uint32_t)input->whole;
+        input->whole = dtype == DTYPE_UINT8 ? (uint8_t)input->whole
+                                            : (int32_t)(uint32_t)input->whole;
     else if (op == OP_maximum || op == OP_minimum)
-        input->whole = input->whole < 0         ? (dtype == DTYPE_UINT8 ? 0 : INT32_MIN)
+        input->whole = input->whole < 0       ? (dtype == DTYPE_UINT8 ? 0 : INT32_MIN)
                        : dtype == DTYPE_UINT8 ? UINT8_MAX
                                               : INT32_MAX;
     else
-        script_raise(L, "%s: %lld does not fit in dtype %s", op_name(op), (long long)input->whole,
-                     dtype_name(dtype));
+        script_raise(L, "%s: %lld does not fit in dtype %s", op_name(op),
+                     (long long)input->whole, dtype_name(dtype));
     input->number = (double)input->whole;
 }
 
 static bool number_tensor(const Input *input, DType dtype, Tensor *out, Err *err) {
     if (!tensor_new(out, dtype, (Shape){0}, err)) return false;
-    if (dtype == DTYPE_INT64 && input->weak) *(int64_t *)out->data = input->whole;
-    else dtype_store(dtype, out->data, input->number);
+    if (dtype == DTYPE_INT64 && input->weak)
+        *(int64_t *)out->data = input->whole;
+    else
+        dtype_store(dtype, out->data, input->number);
     return true;
 }
 
@@ -124,16 +135,20 @@ static NodeId number_node(lua_State *L, Graph *graph, const Input *input, DType 
     return node;
 }
 
-static int apply_traced(lua_State *L, OpId op, const Attrs *attrs, int count, const Input *in,
-                        const DType to[]) {
+static int apply_traced(lua_State *L, OpId op, const Attrs *attrs, int count,
+                        const Input *in, const DType to[]) {
     Graph *graph = vm_get(L)->trace->graph;
     NodeId node[OP_MAX_IN];
     trace_locate(L);
     for (int k = 0; k < count; k++) {
-        if (in[k].variable) node[k] = trace_read(L, in[k].variable);
-        else if (!in[k].value) node[k] = number_node(L, graph, &in[k], to[k]);
-        else if (in[k].value->kind == VALUE_TRACED) node[k] = trace_node(L, in[k].value);
-        else node[k] = trace_capture(L, &in[k].value->tensor);
+        if (in[k].variable)
+            node[k] = trace_read(L, in[k].variable);
+        else if (!in[k].value)
+            node[k] = number_node(L, graph, &in[k], to[k]);
+        else if (in[k].value->kind == VALUE_TRACED)
+            node[k] = trace_node(L, in[k].value);
+        else
+            node[k] = trace_capture(L, &in[k].value->tensor);
     }
     NodeId out = graph_op(graph, op, attrs, count, node);
     trace_check(L);
@@ -152,20 +167,24 @@ static bool memory_again(lua_State *L, Err *err) {
     return true;
 }
 
-static int apply_eager(lua_State *L, OpId op, const Attrs *attrs, int count, const Input *in,
-                       const DType to[]) {
+static int apply_eager(lua_State *L, OpId op, const Attrs *attrs, int count,
+                       const Input *in, const DType to[]) {
     Tensor tensor[OP_MAX_IN], out[OP_MAX_OUT] = {{0}};
     Err err = {0};
     int made = 0;
     bool done = true;
     for (; made < count && done; made++) {
-        if (in[made].variable) tensor[made] = tensor_retain(&in[made].variable->value);
-        else if (in[made].value) tensor[made] = tensor_retain(&in[made].value->tensor);
-        else if (!(done = number_tensor(&in[made], to[made], &tensor[made], &err))) break;
+        if (in[made].variable)
+            tensor[made] = tensor_retain(&in[made].variable->value);
+        else if (in[made].value)
+            tensor[made] = tensor_retain(&in[made].value->tensor);
+        else if (!(done = number_tensor(&in[made], to[made], &tensor[made], &err)))
+            break;
     }
     if (done) {
         done = op_run(op, attrs, count, tensor, out, &err);
-        if (!done && memory_again(L, &err)) done = op_run(op, attrs, count, tensor, out, &err);
+        if (!done && memory_again(L, &err))
+            done = op_run(op, attrs, count, tensor, out, &err);
     }
     for (int k = 0; k < made; k++) tensor_release(&tensor[k]);
     if (!done) script_error(L, &err);
@@ -181,7 +200,8 @@ static int apply_row(lua_State *L) {
     const OpDef *def = &op_table[op];
     int count = lua_gettop(L) - 2;
     if (def->n_in >= 0 ? count != def->n_in : count < 1)
-        script_raise(L, "%s: %d inputs wanted, got %d", def->name, def->n_in, count < 0 ? 0 : count);
+        script_raise(L, "%s: %d inputs wanted, got %d", def->name, def->n_in,
+                     count < 0 ? 0 : count);
     if (count > OP_MAX_IN)
         script_raise(L, "%s: at most %d inputs, got %d", def->name, OP_MAX_IN, count);
     Attrs attrs = {0};
@@ -202,7 +222,8 @@ static int apply_row(lua_State *L) {
     op_cast(op, count, types, weak, number, to);
     for (int k = 0; k < count; k++)
         if (weak[k]) fit_number(L, op, &in[k], to[k]);
-    if (wants_trace(vm_get(L)->trace, in, count)) return apply_traced(L, op, &attrs, count, in, to);
+    if (wants_trace(vm_get(L)->trace, in, count))
+        return apply_traced(L, op, &attrs, count, in, to);
     return apply_eager(L, op, &attrs, count, in, to);
 }
 
@@ -243,16 +264,14 @@ static int core_dtype_id(lua_State *L) {
 
 /* core.promote(a, b): the name of the promoted dtype */
 static int core_promote(lua_State *L) {
-    lua_pushstring(L, dtype_name(dtype_promote(script_check_dtype(L, 1), script_check_dtype(L, 2))));
+    lua_pushstring(
+        L, dtype_name(dtype_promote(script_check_dtype(L, 1), script_check_dtype(L, 2))));
     return 1;
 }
 
 static const luaL_Reg apply_functions[] = {
-    {"row", core_row},
-    {"rows", core_rows},
-    {"dtype_id", core_dtype_id},
-    {"promote", core_promote},
-    {NULL, NULL},
+    {"row", core_row},         {"rows", core_rows}, {"dtype_id", core_dtype_id},
+    {"promote", core_promote}, {NULL, NULL},
 };
 
 void script_open_apply(lua_State *L) { script_register(L, apply_functions); }

@@ -12,8 +12,8 @@
 #include "io/npz.h"
 #include "script/script.h"
 
-#define NPZ_META "cdl.npz"
-#define CSV_META "cdl.csv"
+#define NPZ_META    "cdl.npz"
+#define CSV_META    "cdl.csv"
 #define FOLDER_META "cdl.folder"
 
 static int fail(lua_State *L, const Err *err) {
@@ -267,20 +267,13 @@ static int core_list_folder(lua_State *L) {
 }
 
 static const luaL_Reg file_functions[] = {
-    {"npy_load", core_npy_load},
-    {"npy_save", core_npy_save},
-    {"idx_load", core_idx_load},
-    {"npz_load", core_npz_load},
-    {"npz_save", core_npz_save},
-    {"csv_load", core_csv_load},
-    {"write_text", core_write_text},
-    {"make_folder", core_make_folder},
-    {"path_kind", core_path_kind},
-    {"bytes_tensor", core_bytes_tensor},
-    {"tensor_bytes", core_tensor_bytes},
-    {"truncate_file", core_truncate_file},
-    {"list_folder", core_list_folder},
-    {NULL, NULL},
+    {"npy_load", core_npy_load},         {"npy_save", core_npy_save},
+    {"idx_load", core_idx_load},         {"npz_load", core_npz_load},
+    {"npz_save", core_npz_save},         {"csv_load", core_csv_load},
+    {"write_text", core_write_text},     {"make_folder", core_make_folder},
+    {"path_kind", core_path_kind},       {"bytes_tensor", core_bytes_tensor},
+    {"tensor_bytes", core_tensor_bytes}, {"truncate_file", core_truncate_file},
+    {"list_folder", core_list_folder},   {NULL, NULL},
 };
 
 static void new_holder(lua_State *L, const char *name, lua_CFunction close) {

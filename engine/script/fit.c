@@ -433,12 +433,9 @@ static int hook_names(lua_State *L) {
 }
 
 static const luaL_Reg fit_functions[] = {
-    {"run_loop", run_loop},
-    {"run_position", run_position},
-    {"class_weights", class_weights},
-    {"terminal_width", terminal_width},
-    {"hook_names", hook_names},
-    {NULL, NULL},
+    {"run_loop", run_loop},           {"run_position", run_position},
+    {"class_weights", class_weights}, {"terminal_width", terminal_width},
+    {"hook_names", hook_names},       {NULL, NULL},
 };
 
 void script_open_fit(lua_State *L) {

@@ -50,8 +50,7 @@ static int call_order(lua_State *L) {
         order->shape.dim[0] != run->n_rows)
         luaL_error(L, "order: an int64 tensor of %I rows is wanted",
                    (LUAI_UACINT)run->n_rows);
-    for (int64_t i = 0; i < run->n_rows; i++)
-        run->rows[i] = tensor_load_int(order, &i);
+    for (int64_t i = 0; i < run->n_rows; i++) run->rows[i] = tensor_load_int(order, &i);
     return 0;
 }
 

@@ -11,12 +11,15 @@ static int candidates(lua_State *L, int k, NodeId x[], int room) {
     int count = 0;
     if (!variable) {
         Value *value = value_check(L, -1);
-        if (value->kind == VALUE_TRACED) x[count++] = trace_node(L, value);
-        else x[count++] = trace_capture(L, &value->tensor);
+        if (value->kind == VALUE_TRACED)
+            x[count++] = trace_node(L, value);
+        else
+            x[count++] = trace_capture(L, &value->tensor);
     } else {
         const Binding *binding = trace_binding(L, variable);
         for (int v = binding ? binding->versions : 0; v > 0; v--) {
-            if (count == room) script_raise(L, "too many variables for one call of gradients");
+            if (count == room)
+                script_raise(L, "too many variables for one call of gradients");
             x[count++] = binding->version[v - 1];
         }
     }
@@ -30,15 +33,22 @@ static void push_gradient(lua_State *L, int k, NodeId gradient, bool zeros) {
         lua_geti(L, 2, k);
         Variable *variable = script_to_variable(L, -1);
         if (!zeros && variable)
-            script_raise(L, "gradients: no y depends on variable '%s' (pass unused = \"zeros\" "
-                            "for a gradient of zeros)", variable->path);
+            script_raise(
+                L,
+                "gradients: no y depends on variable '%s' (pass unused = \"zeros\" "
+                "for a gradient of zeros)",
+                variable->path);
         if (!zeros)
-            script_raise(L, "gradients: no y depends on x number %d (pass unused = \"zeros\" "
-                            "for a gradient of zeros)", k);
+            script_raise(
+                L,
+                "gradients: no y depends on x number %d (pass unused = \"zeros\" "
+                "for a gradient of zeros)",
+                k);
         Value *value = value_to(L, -1);
         Type type = variable ? (Type){variable->value.dtype, variable->value.shape}
-                    : value->kind == VALUE_EAGER ? (Type){value->tensor.dtype, value->tensor.shape}
-                                                 : *graph_type(graph, trace_node(L, value));
+                    : value->kind == VALUE_EAGER
+                        ? (Type){value->tensor.dtype, value->tensor.shape}
+                        : *graph_type(graph, trace_node(L, value));
         lua_pop(L, 1);
         gradient = graph_zeros(graph, type);
         trace_check(L);
@@ -67,7 +77,8 @@ static int core_gradients(lua_State *L) {
     }
     for (int k = 0; k < n_x; k++) {
         first[k] = count;
-        if (count == MOST_GRADIENTS) script_raise(L, "too many variables for one call of gradients");
+        if (count == MOST_GRADIENTS)
+            script_raise(L, "too many variables for one call of gradients");
         count += candidates(L, k + 1, x + count, MOST_GRADIENTS - count);
     }
     first[n_x] = count;

@@ -14,7 +14,8 @@ static int core_digest(lua_State *L) {
     for (lua_Integer i = 1; i <= n; i++) {
         Err err = {0};
         lua_geti(L, 1, i);
-        if (!tensor_digest(script_check_tensor(L, -1), &digest, &err)) script_error(L, &err);
+        if (!tensor_digest(script_check_tensor(L, -1), &digest, &err))
+            script_error(L, &err);
         lua_pop(L, 1);
     }
     char text[17];

@@ -22,14 +22,16 @@ static void bind_input(lua_State *L, Plan *plan, int port) {
     char a[SHAPE_TEXT], b[SHAPE_TEXT];
     if (!want) return;
     if (tensor->dtype != want->dtype || !shape_equal(&tensor->shape, &want->shape))
-        script_raise(L, "input %d is %s %s, wanted %s %s", port + 1, dtype_name(tensor->dtype),
-                     shape_text(&tensor->shape, a), dtype_name(want->dtype), shape_text(&want->shape, b));
+        script_raise(L, "input %d is %s %s, wanted %s %s", port + 1,
+                     dtype_name(tensor->dtype), shape_text(&tensor->shape, a),
+                     dtype_name(want->dtype), shape_text(&want->shape, b));
     if (!tensor_is_contiguous(tensor)) {
         Tensor dense;
         Err err = {0};
         if (!tensor_contiguous(tensor, &dense, &err)) script_error(L, &err);
         script_push_tensor(L, dense);
-        lua_replace(L, port + 2); /* stays on the stack, so alive, until the run is over */
+        lua_replace(L,
+                    port + 2); /* stays on the stack, so alive, until the run is over */
         tensor = script_check_tensor(L, port + 2);
     }
     plan_bind(plan, port, tensor->data);
@@ -59,7 +61,10 @@ static int plan_call(lua_State *L) {
 static int plan_about(lua_State *L) {
     PlanInfo info = plan_info(script_check_plan(L, 1));
     lua_createtable(L, 0, 5);
-    const struct { const char *name; size_t value; } fields[] = {
+    const struct {
+        const char *name;
+        size_t value;
+    } fields[] = {
         {"scratch_bytes", info.scratch_bytes}, {"lower_bound", info.lower_bound},
         {"steps", (size_t)info.steps},         {"barriers", (size_t)info.barriers},
         {"nodes", (size_t)info.nodes},
@@ -79,7 +84,8 @@ static int plan_text(lua_State *L) {
     return 1;
 }
 
-static const luaL_Reg plan_meta[] = {{"__gc", plan_gc}, {"__close", plan_gc}, {NULL, NULL}};
+static const luaL_Reg plan_meta[] = {
+    {"__gc", plan_gc}, {"__close", plan_gc}, {NULL, NULL}};
 static const luaL_Reg plan_methods[] = {
     {"run", plan_call}, {"info", plan_about}, {"dump", plan_text}, {NULL, NULL}};
 

@@ -33,12 +33,14 @@ const char *script_where(lua_State *L, char *text, size_t size);
 void script_register(lua_State *L, const luaL_Reg *functions);
 
 /* ---- tensor.c, make.c ---- */
-Tensor *script_to_tensor(lua_State *L, int index);    /* eager tensor, NULL when it is none */
-Tensor *script_check_tensor(lua_State *L, int index); /* raises: "tensor expected, got ..." */
-void script_push_tensor(lua_State *L, Tensor tensor); /* takes the reference */
+Tensor *script_to_tensor(lua_State *L,
+                         int index); /* eager tensor, NULL when it is none */
+Tensor *script_check_tensor(lua_State *L,
+                            int index); /* raises: "tensor expected, got ..." */
+void script_push_tensor(lua_State *L, Tensor tensor);     /* takes the reference */
 void script_push_shape(lua_State *L, const Shape *shape); /* Lua array */
-Shape script_check_shape(lua_State *L, int index);        /* Lua array of sizes, none negative */
-DType script_check_dtype(lua_State *L, int index);        /* name */
+Shape script_check_shape(lua_State *L, int index); /* Lua array of sizes, none negative */
+DType script_check_dtype(lua_State *L, int index); /* name */
 /* A tensor from a nested table of numbers or booleans (dtype < 0: float32, bool for booleans);
  * raises where it is ragged or a value does not fit. Pushes it. */
 void script_table_tensor(lua_State *L, int index, int dtype);

@@ -54,7 +54,8 @@ Value *value_to(lua_State *L, int index) { return luaL_testudata(L, index, VALUE
 Value *value_check(lua_State *L, int index) {
     Value *value = value_to(L, index);
     if (!value && luaL_getmetafield(L, index, "__tensor") != LUA_TNIL)
-        script_raise(L, "this needs numbers, but the tensor is symbolic: its values exist only in predict, "
+        script_raise(L, "this needs numbers, but the tensor is symbolic: its values "
+                        "exist only in predict, "
                         "in a call of the model or of a cdl.Function");
     if (!value || value->kind == VALUE_CLOSED)
         script_raise(L, "tensor expected, got %s", luaL_typename(L, index));
@@ -70,8 +71,10 @@ Tensor *script_check_tensor(lua_State *L, int index) {
     Value *value = value_check(L, index);
     if (value->kind == VALUE_TRACED) {
         trace_node(L, value);
-        script_raise(L, "this needs numbers, but the tensor is traced: its values exist only while "
-                        "the step runs (return it, or store it in a variable)");
+        script_raise(
+            L,
+            "this needs numbers, but the tensor is traced: its values exist only while "
+            "the step runs (return it, or store it in a variable)");
     }
     return &value->tensor;
 }
@@ -110,7 +113,8 @@ DType script_check_dtype(lua_State *L, int index) {
     DType dtype;
     const char *name = luaL_checkstring(L, index);
     if (!dtype_parse(name, &dtype))
-        script_raise(L, "unknown dtype '%s' (float32 float64 int32 int64 uint8 bool)", name);
+        script_raise(L, "unknown dtype '%s' (float32 float64 int32 int64 uint8 bool)",
+                     name);
     return dtype;
 }
 
@@ -128,11 +132,18 @@ const Type *value_type(lua_State *L, Value *value, Type *eager) {
 static void push_element(lua_State *L, DType dtype, const char *at) {
     int64_t exact;
     switch (dtype) {
-    case DTYPE_BOOL: lua_pushboolean(L, *(const uint8_t *)at); return;
+    case DTYPE_BOOL:
+        lua_pushboolean(L, *(const uint8_t *)at);
+        return;
     case DTYPE_FLOAT32:
-    case DTYPE_FLOAT64: lua_pushnumber(L, dtype_load(dtype, at)); return;
-    case DTYPE_INT64: memcpy(&exact, at, sizeof exact); break;
-    default: exact = (int64_t)dtype_load(dtype, at);
+    case DTYPE_FLOAT64:
+        lua_pushnumber(L, dtype_load(dtype, at));
+        return;
+    case DTYPE_INT64:
+        memcpy(&exact, at, sizeof exact);
+        break;
+    default:
+        exact = (int64_t)dtype_load(dtype, at);
     }
     lua_pushinteger(L, exact);
 }
@@ -145,7 +156,8 @@ static void push_nested(lua_State *L, const Tensor *t, int axis, const char *at)
     luaL_checkstack(L, 4, NULL);
     lua_createtable(L, (int)t->shape.dim[axis], 0);
     for (int64_t k = 0; k < t->shape.dim[axis]; k++) {
-        push_nested(L, t, axis + 1, at + k * t->stride[axis] * (int64_t)dtype_size(t->dtype));
+        push_nested(L, t, axis + 1,
+                    at + k * t->stride[axis] * (int64_t)dtype_size(t->dtype));
         lua_seti(L, -2, k + 1);
     }
 }
@@ -177,7 +189,8 @@ static int core_copy(lua_State *L) {
 static int core_contiguous(lua_State *L) {
     Tensor dense;
     Err err = {0};
-    if (!tensor_contiguous(script_check_tensor(L, 1), &dense, &err)) script_error(L, &err);
+    if (!tensor_contiguous(script_check_tensor(L, 1), &dense, &err))
+        script_error(L, &err);
     script_push_tensor(L, dense);
     return 1;
 }
@@ -222,11 +235,16 @@ static int tensor_index(lua_State *L) {
     }
     Type eager;
     const Type *type = value_type(L, value, &eager);
-    if (strcmp(name, "shape") == 0) script_push_shape(L, &type->shape);
-    else if (strcmp(name, "dtype") == 0) lua_pushstring(L, dtype_name(type->dtype));
-    else if (strcmp(name, "ndim") == 0) lua_pushinteger(L, type->shape.ndim);
-    else if (strcmp(name, "size") == 0) lua_pushinteger(L, shape_size(&type->shape));
-    else lua_pushnil(L);
+    if (strcmp(name, "shape") == 0)
+        script_push_shape(L, &type->shape);
+    else if (strcmp(name, "dtype") == 0)
+        lua_pushstring(L, dtype_name(type->dtype));
+    else if (strcmp(name, "ndim") == 0)
+        lua_pushinteger(L, type->shape.ndim);
+    else if (strcmp(name, "size") == 0)
+        lua_pushinteger(L, shape_size(&type->shape));
+    else
+        lua_pushnil(L);
     return 1;
 }
 
@@ -234,9 +252,11 @@ static int tensor_newindex(lua_State *L) {
     value_check(L, 1);
     if (lua_type(L, 2) == LUA_TSTRING) {
         if (strcmp(lua_tostring(L, 2), "mask") != 0)
-            script_raise(L, "a tensor has no field '%s' that can be set", lua_tostring(L, 2));
+            script_raise(L, "a tensor has no field '%s' that can be set",
+                         lua_tostring(L, 2));
         if (!lua_isnil(L, 3) && !value_to(L, 3))
-            script_raise(L, "a mask is a bool tensor or nil, got %s", luaL_tolstring(L, 3, NULL));
+            script_raise(L, "a mask is a bool tensor or nil, got %s",
+                         luaL_tolstring(L, 3, NULL));
         lua_setiuservalue(L, 1, 1);
         return 0;
     }
@@ -265,7 +285,8 @@ static int tensor_tostring(lua_State *L) {
             return 1;
         }
         const Type *type = value_type(L, value, &eager);
-        lua_pushfstring(L, "tensor traced %s %s", dtype_name(type->dtype), shape_text(&type->shape, shape));
+        lua_pushfstring(L, "tensor traced %s %s", dtype_name(type->dtype),
+                        shape_text(&type->shape, shape));
         return 1;
     }
     char *text = tensor_text(&value->tensor);
@@ -276,13 +297,15 @@ static int tensor_tostring(lua_State *L) {
 }
 
 static int tensor_order(lua_State *L) {
-    return script_raise(L, "Lua's < <= > >= cannot compare tensors elementwise: use the methods "
-                           "a:lt(b) a:le(b) a:gt(b) a:ge(b) (and :item() for one number)");
+    return script_raise(
+        L, "Lua's < <= > >= cannot compare tensors elementwise: use the methods "
+           "a:lt(b) a:le(b) a:gt(b) a:ge(b) (and :item() for one number)");
 }
 
 static const luaL_Reg tensor_meta[] = {
-    {"__gc", tensor_gc},         {"__close", tensor_gc}, {"__len", tensor_len},
-    {"__tostring", tensor_tostring}, {"__lt", tensor_order}, {"__le", tensor_order},
+    {"__gc", tensor_gc},    {"__close", tensor_gc},
+    {"__len", tensor_len},  {"__tostring", tensor_tostring},
+    {"__lt", tensor_order}, {"__le", tensor_order},
     {NULL, NULL},
 };
 

@@ -19,8 +19,11 @@ NodeId trace_node(lua_State *L, const Value *value) {
     if (trace && value->trace == trace->number) return value->node;
     for (const Trace *outer = trace; outer; outer = outer->outer)
         if (value->trace == outer->number)
-            script_raise(L, "this tensor belongs to an enclosing trace and cannot be used here");
-    script_raise(L, "this tensor belongs to a finished trace; return it, or store it in a variable");
+            script_raise(
+                L, "this tensor belongs to an enclosing trace and cannot be used here");
+    script_raise(
+        L,
+        "this tensor belongs to a finished trace; return it, or store it in a variable");
 }
 
 void trace_locate(lua_State *L) {
@@ -108,7 +111,8 @@ NodeId trace_capture(lua_State *L, const Tensor *tensor) {
     uint64_t hash = hash_bytes(&tensor->data, sizeof tensor->data);
     int32_t *slot = &trace->captured_slot[hash % CAPTURED_SLOTS];
     for (int32_t k = *slot - 1; k >= 0; k = trace->captured[k].next)
-        if (is_same_tensor(&trace->graph->nodes[trace->captured[k].node].constant, tensor))
+        if (is_same_tensor(&trace->graph->nodes[trace->captured[k].node].constant,
+                           tensor))
             return trace->captured[k].node;
     if (trace->n_captured == trace->captured_room) {
         int room = trace->captured_room ? 2 * trace->captured_room : 16;
@@ -177,7 +181,8 @@ NodeId trace_output(lua_State *L, int index) {
     if (variable) return trace_read(L, variable);
     if (lua_type(L, index) == LUA_TNUMBER)
         return graph_number(graph, DTYPE_FLOAT32, lua_tonumber(L, index));
-    script_raise(L, "a traced function returns tensors or numbers, got %s", luaL_typename(L, index));
+    script_raise(L, "a traced function returns tensors or numbers, got %s",
+                 luaL_typename(L, index));
 }
 
 /* Stack: function, list of specs, remap. Calls the function with traced inputs; leaves its
@@ -235,11 +240,13 @@ static int plan_body(lua_State *L) {
         trace_check(L);
         lua_pop(L, 1);
     }
-    PlanStore *stores = lua_newuserdatauv(L, (size_t)(trace->n_bindings + 1) * sizeof *stores, 0);
+    PlanStore *stores =
+        lua_newuserdatauv(L, (size_t)(trace->n_bindings + 1) * sizeof *stores, 0);
     for (int k = 0; k < trace->n_bindings; k++) {
         const Binding *binding = &trace->bindings[k];
         if (binding->versions > 1)
-            stores[n_stores++] = (PlanStore){binding->variable, binding->version[binding->versions - 1]};
+            stores[n_stores++] =
+                (PlanStore){binding->variable, binding->version[binding->versions - 1]};
     }
     Err err = {0};
     Plan **slot = lua_newuserdatauv(L, sizeof *slot, 0);
@@ -248,7 +255,8 @@ static int plan_body(lua_State *L) {
 #ifdef CDL_DEBUG
     if (!graph_verify(trace->graph, &err)) script_error(L, &err);
 #endif
-    *slot = plan_new(trace->graph, (int)luaL_len(L, 2), n_out, out, n_stores, stores, &err);
+    *slot =
+        plan_new(trace->graph, (int)luaL_len(L, 2), n_out, out, n_stores, stores, &err);
     if (!*slot) script_error(L, &err);
     return 1;
 }
@@ -309,9 +317,13 @@ static int core_suspend(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"trace", core_trace},       {"infer", core_infer},     {"dump", core_dump},
+    {"trace", core_trace},
+    {"infer", core_infer},
+    {"dump", core_dump},
     {"capture", core_capture},
-    {"in_trace", core_in_trace}, {"suspend", core_suspend}, {NULL, NULL},
+    {"in_trace", core_in_trace},
+    {"suspend", core_suspend},
+    {NULL, NULL},
 };
 
 void script_open_trace(lua_State *L) { script_register(L, functions); }

@@ -9,14 +9,15 @@ typedef enum ValueKind { VALUE_CLOSED, VALUE_EAGER, VALUE_TRACED } ValueKind;
 /* metatable "cdl.tensor"; user value 1 holds the mask, if any */
 typedef struct Value {
     ValueKind kind;
-    Tensor tensor;  /* eager */
-    int64_t trace;  /* traced: number of its trace; eager: of the trace that made it, or 0 */
-    NodeId node;    /* traced: its node there */
+    Tensor tensor; /* eager */
+    int64_t
+        trace;   /* traced: number of its trace; eager: of the trace that made it, or 0 */
+    NodeId node; /* traced: its node there */
 } Value;
 
-#define VALUE_META "cdl.tensor"
+#define VALUE_META    "cdl.tensor"
 #define VARIABLE_META "cdl.variable"
-#define PLAN_META "cdl.plan"
+#define PLAN_META     "cdl.plan"
 
 /* What a variable stands for in a trace: its versions in program order. */
 typedef struct Binding {
@@ -53,8 +54,8 @@ typedef struct Vm {
     char where[256]; /* script line that core.set_where names; "" : look at the stack */
     int where_depth; /* frames that stood below when it was set, and on which stack */
     lua_State *where_state;
-    char path[512];  /* layer path that core.set_path names */
-    size_t owed;     /* tensor bytes pushed since the collector last moved */
+    char path[512]; /* layer path that core.set_path names */
+    size_t owed;    /* tensor bytes pushed since the collector last moved */
 } Vm;
 
 static inline Vm *vm_get(lua_State *L) { return *(Vm **)lua_getextraspace(L); }
@@ -68,7 +69,8 @@ NodeId trace_read(lua_State *L, Variable *variable); /* the newest version */
  * shape, strides) has one node, so that gradients with respect to it find it. */
 NodeId trace_capture(lua_State *L, const Tensor *tensor);
 void trace_assign(lua_State *L, Variable *variable, NodeId value);
-const Binding *trace_binding(lua_State *L, Variable *variable); /* NULL: not touched yet */
+const Binding *trace_binding(lua_State *L,
+                             Variable *variable); /* NULL: not touched yet */
 /* Gives the nodes to come the script's line and the layer path. */
 void trace_locate(lua_State *L);
 /* Raises the graph's error, if there is one. */

@@ -87,7 +87,8 @@ static int core_read(lua_State *L) {
 static int core_value(lua_State *L) {
     Tensor copy;
     Err err = {0};
-    if (!tensor_copy(&script_check_variable(L, 1)->value, &copy, &err)) script_error(L, &err);
+    if (!tensor_copy(&script_check_variable(L, 1)->value, &copy, &err))
+        script_error(L, &err);
     script_push_tensor(L, copy);
     return 1;
 }
@@ -97,7 +98,8 @@ static void assign_now(lua_State *L, Variable *variable, const Tensor *value) {
     if (!variable_assign(variable, value, &err)) script_error(L, &err);
 }
 
-static void check_assigned_shape(lua_State *L, const Variable *variable, const Shape *shape) {
+static void check_assigned_shape(lua_State *L, const Variable *variable,
+                                 const Shape *shape) {
     char got[SHAPE_TEXT], want[SHAPE_TEXT];
     if (shape->ndim == 0 || shape_equal(shape, &variable->value.shape)) return;
     script_raise(L, "variable '%s' has shape %s, cannot assign shape %s", variable->path,
@@ -110,13 +112,18 @@ static void assign_traced(lua_State *L, Variable *variable, int index) {
     Value *value = value_to(L, index);
     NodeId node;
     trace_locate(L);
-    if (source) node = trace_read(L, script_to_variable(L, index));
-    else if (!value) node = graph_number(graph, variable->value.dtype, lua_tonumber(L, index));
-    else if (value->kind == VALUE_TRACED) node = trace_node(L, value);
-    else node = trace_capture(L, script_check_tensor(L, index));
+    if (source)
+        node = trace_read(L, script_to_variable(L, index));
+    else if (!value)
+        node = graph_number(graph, variable->value.dtype, lua_tonumber(L, index));
+    else if (value->kind == VALUE_TRACED)
+        node = trace_node(L, value);
+    else
+        node = trace_capture(L, script_check_tensor(L, index));
     trace_check(L);
     check_assigned_shape(L, variable, &graph_type(graph, node)->shape);
-    node = graph_expand(graph, graph_cast(graph, node, variable->value.dtype), &variable->value.shape);
+    node = graph_expand(graph, graph_cast(graph, node, variable->value.dtype),
+                        &variable->value.shape);
     trace_check(L);
     trace_assign(L, variable, node);
 }
@@ -127,13 +134,15 @@ static int core_assign(lua_State *L) {
     int type = lua_type(L, 2);
     DType dtype = variable->value.dtype;
     if (type == LUA_TTABLE) {
-        script_table_tensor(L, 2, dtype_is_float(dtype) || dtype == DTYPE_BOOL ? -1 : (int)dtype);
+        script_table_tensor(
+            L, 2, dtype_is_float(dtype) || dtype == DTYPE_BOOL ? -1 : (int)dtype);
         lua_replace(L, 2);
     } else if (type == LUA_TBOOLEAN) {
         lua_pushinteger(L, lua_toboolean(L, 2));
         lua_replace(L, 2);
     } else if (type != LUA_TNUMBER && !value_to(L, 2) && !script_to_variable(L, 2)) {
-        script_raise(L, "variable '%s' takes a tensor, a number or a nested table, got %s",
+        script_raise(L,
+                     "variable '%s' takes a tensor, a number or a nested table, got %s",
                      variable->path, luaL_typename(L, 2));
     }
     if (vm_get(L)->trace) {
@@ -191,15 +200,24 @@ static int variable_index(lua_State *L) {
         lua_pop(L, 1);
     }
     const char *field = lua_tostring(L, 2);
-    if (strcmp(field, "shape") == 0) script_push_shape(L, &variable->value.shape);
-    else if (strcmp(field, "dtype") == 0) lua_pushstring(L, dtype_name(variable->value.dtype));
-    else if (strcmp(field, "path") == 0) lua_pushstring(L, variable->path);
-    else if (strcmp(field, "name") == 0) lua_pushstring(L, variable_name(variable));
-    else if (strcmp(field, "trainable") == 0) lua_pushboolean(L, variable->trainable);
-    else if (strcmp(field, "ndim") == 0) lua_pushinteger(L, variable->value.shape.ndim);
-    else if (strcmp(field, "size") == 0) lua_pushinteger(L, tensor_size(&variable->value));
-    else if (strcmp(field, "kind") == 0) lua_pushliteral(L, "variable");
-    else lua_pushnil(L);
+    if (strcmp(field, "shape") == 0)
+        script_push_shape(L, &variable->value.shape);
+    else if (strcmp(field, "dtype") == 0)
+        lua_pushstring(L, dtype_name(variable->value.dtype));
+    else if (strcmp(field, "path") == 0)
+        lua_pushstring(L, variable->path);
+    else if (strcmp(field, "name") == 0)
+        lua_pushstring(L, variable_name(variable));
+    else if (strcmp(field, "trainable") == 0)
+        lua_pushboolean(L, variable->trainable);
+    else if (strcmp(field, "ndim") == 0)
+        lua_pushinteger(L, variable->value.shape.ndim);
+    else if (strcmp(field, "size") == 0)
+        lua_pushinteger(L, tensor_size(&variable->value));
+    else if (strcmp(field, "kind") == 0)
+        lua_pushliteral(L, "variable");
+    else
+        lua_pushnil(L);
     return 1;
 }
 
@@ -207,18 +225,20 @@ static int variable_newindex(lua_State *L) {
     Variable *variable = script_check_variable(L, 1);
     const char *field = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : NULL;
     if (!field || strcmp(field, "trainable") != 0)
-        script_raise(L, "variable '%s': only 'trainable' can be set; use assign() for its value",
-                     variable->path);
+        script_raise(
+            L, "variable '%s': only 'trainable' can be set; use assign() for its value",
+            variable->path);
     if (!lua_isboolean(L, 3))
-        script_raise(L, "variable '%s': trainable must be true or false, got %s", variable->path,
-                     luaL_tolstring(L, 3, NULL));
+        script_raise(L, "variable '%s': trainable must be true or false, got %s",
+                     variable->path, luaL_tolstring(L, 3, NULL));
     variable->trainable = lua_toboolean(L, 3);
     return 0;
 }
 
 static int variable_len(lua_State *L) {
     const Variable *variable = script_check_variable(L, 1);
-    if (variable->value.shape.ndim == 0) script_raise(L, "a scalar variable has no length");
+    if (variable->value.shape.ndim == 0)
+        script_raise(L, "a scalar variable has no length");
     lua_pushinteger(L, variable->value.shape.dim[0]);
     return 1;
 }
@@ -226,14 +246,16 @@ static int variable_len(lua_State *L) {
 static int variable_tostring(lua_State *L) {
     const Variable *variable = script_check_variable(L, 1);
     char shape[SHAPE_TEXT];
-    lua_pushfstring(L, "variable '%s' %s %s", variable->path, dtype_name(variable->value.dtype),
+    lua_pushfstring(L, "variable '%s' %s %s", variable->path,
+                    dtype_name(variable->value.dtype),
                     shape_text(&variable->value.shape, shape));
     return 1;
 }
 
 static int variable_order(lua_State *L) {
-    return script_raise(L, "Lua's < <= > >= cannot compare variables elementwise: use the methods "
-                           "a:lt(b) a:le(b) a:gt(b) a:ge(b)");
+    return script_raise(
+        L, "Lua's < <= > >= cannot compare variables elementwise: use the methods "
+           "a:lt(b) a:le(b) a:gt(b) a:ge(b)");
 }
 
 static const luaL_Reg variable_meta[] = {
@@ -248,12 +270,8 @@ static const luaL_Reg variable_meta[] = {
 };
 
 static const luaL_Reg variable_functions[] = {
-    {"variable", core_variable},
-    {"is_variable", core_is_variable},
-    {"read", core_read},
-    {"value", core_value},
-    {"assign", core_assign},
-    {NULL, NULL},
+    {"variable", core_variable}, {"is_variable", core_is_variable}, {"read", core_read},
+    {"value", core_value},       {"assign", core_assign},           {NULL, NULL},
 };
 
 /* core.variable_meta, core.variable_methods; after script_open_tensor. */

@@ -10,7 +10,8 @@ static void check_list(lua_State *L, int index, int count, int64_t out[]) {
     }
 }
 
-static void push_view(lua_State *L, const Value *base, bool done, Tensor view, const Err *err) {
+static void push_view(lua_State *L, const Value *base, bool done, Tensor view,
+                      const Err *err) {
     if (!done) script_error(L, err);
     script_push_tensor(L, view);
     value_to(L, -1)->trace = base->trace; /* a view is as old as its base */
@@ -32,7 +33,8 @@ static int core_slice(lua_State *L) {
         push_view(L, value, done, view, &err);
         return 1;
     }
-    if (ndim > 6) script_raise(L, "a traced tensor with more than 6 axes cannot be subscripted");
+    if (ndim > 6)
+        script_raise(L, "a traced tensor with more than 6 axes cannot be subscripted");
     Attrs attrs = {0};
     for (int k = 0; k < ndim; k++) {
         attrs.i[k] = start[k];
@@ -71,7 +73,8 @@ static int core_drop_axis(lua_State *L) {
     Value *value = value_check(L, 1);
     Tensor view;
     Err err = {0};
-    bool done = tensor_drop_axis(script_check_tensor(L, 1), (int)luaL_checkinteger(L, 2), &view, &err);
+    bool done = tensor_drop_axis(script_check_tensor(L, 1), (int)luaL_checkinteger(L, 2),
+                                 &view, &err);
     push_view(L, value, done, view, &err);
     return 1;
 }
@@ -112,13 +115,16 @@ static int core_assign_into(lua_State *L) {
     }
     if (value_to(L, 2)) script_check_tensor(L, 2);
     if (lua_type(L, 2) != LUA_TNUMBER && !lua_isboolean(L, 2))
-        script_raise(L, "a number, a boolean, a tensor or a nested table can be assigned to a tensor, got %s",
+        script_raise(L,
+                     "a number, a boolean, a tensor or a nested table can be assigned to "
+                     "a tensor, got %s",
                      luaL_typename(L, 2));
     double x = lua_isboolean(L, 2) ? lua_toboolean(L, 2) : lua_tonumber(L, 2);
     if (to->dtype == DTYPE_BOOL) x = x != 0;
     bool exact = lua_isinteger(L, 2) && to->dtype == DTYPE_INT64;
     if (!exact && !value_fits(to->dtype, x))
-        script_raise(L, "%s does not fit in dtype %s", luaL_tolstring(L, 2, NULL), dtype_name(to->dtype));
+        script_raise(L, "%s does not fit in dtype %s", luaL_tolstring(L, 2, NULL),
+                     dtype_name(to->dtype));
     if (!tensor_new(&scalar, to->dtype, (Shape){0}, &err)) script_error(L, &err);
     dtype_store(to->dtype, scalar.data, x);
     if (exact) *(int64_t *)scalar.data = lua_tointeger(L, 2);

@@ -45,8 +45,10 @@ const char *script_where(lua_State *L, char *text, size_t size) {
 static int raise_text(lua_State *L, const char *where, const char *text) {
     char line[256];
     if (!where || !where[0]) where = script_where(L, line, sizeof line);
-    if (where[0]) lua_pushfstring(L, "%s: %s", where, text);
-    else lua_pushstring(L, text);
+    if (where[0])
+        lua_pushfstring(L, "%s: %s", where, text);
+    else
+        lua_pushstring(L, text);
     return lua_error(L);
 }
 
@@ -82,7 +84,9 @@ static int core_where(lua_State *L) {
     return 1;
 }
 
-static void set_text(char *to, size_t size, const char *from) { snprintf(to, size, "%s", from); }
+static void set_text(char *to, size_t size, const char *from) {
+    snprintf(to, size, "%s", from);
+}
 
 /* core.set_where(text or nil [, depth]) -> the text and depth before: errors and nodes are blamed
  * on that line, unless a function of the script that is called from here on is nearer. depth is
@@ -90,7 +94,8 @@ static void set_text(char *to, size_t size, const char *from) { snprintf(to, siz
 static int core_set_where(lua_State *L) {
     Vm *vm = vm_get(L);
     const char *where = luaL_optstring(L, 1, "");
-    int depth = (int)luaL_optinteger(L, 2, stack_depth(L) - 1); /* without this C function */
+    int depth =
+        (int)luaL_optinteger(L, 2, stack_depth(L) - 1); /* without this C function */
     lua_pushstring(L, vm->where);
     lua_pushinteger(L, vm->where_depth);
     set_text(vm->where, sizeof vm->where, where);
@@ -151,7 +156,8 @@ static int core_hash(lua_State *L) {
 /* core.entropy(): 32 random bits from the system */
 static int core_entropy(lua_State *L) {
     uint32_t bits = 0;
-    if (getrandom(&bits, sizeof bits, 0) != sizeof bits) bits = (uint32_t)(clock_now() * 1e6);
+    if (getrandom(&bits, sizeof bits, 0) != sizeof bits)
+        bits = (uint32_t)(clock_now() * 1e6);
     lua_pushinteger(L, (lua_Integer)bits);
     return 1;
 }
@@ -162,7 +168,8 @@ static int load_file_module(lua_State *L, const char *folder, const char *name) 
     static const char *const forms[] = {"%s/%s.lua", "%s/%s/init.lua"};
     char base[256];
     snprintf(base, sizeof base, "%s", name);
-    for (char *at = base; *at; at++) if (*at == '.') *at = '/';
+    for (char *at = base; *at; at++)
+        if (*at == '.') *at = '/';
     for (int form = 0; form < 2; form++) {
         char path[1024], chunk[300];
         snprintf(path, sizeof path, form ? forms[1] : forms[0], folder, base);
@@ -201,9 +208,11 @@ static int load_module(lua_State *L) {
         if (strcmp(module->name, name) != 0) continue;
         char chunk[300];
         snprintf(chunk, sizeof chunk, "=%s.lua", name);
-        for (char *at = chunk; *at; at++) if (*at == '.' && strcmp(at, ".lua") != 0) *at = '/';
+        for (char *at = chunk; *at; at++)
+            if (*at == '.' && strcmp(at, ".lua") != 0) *at = '/';
         if (strcmp(name, "cdl") == 0) snprintf(chunk, sizeof chunk, "=cdl/init.lua");
-        if (luaL_loadbufferx(L, module->text, module->size, chunk, "t")) return lua_error(L);
+        if (luaL_loadbufferx(L, module->text, module->size, chunk, "t"))
+            return lua_error(L);
         lua_pushstring(L, name);
         return 2;
     }
@@ -227,7 +236,9 @@ static const luaL_Reg vm_functions[] = {
     {NULL, NULL},
 };
 
-void script_register(lua_State *L, const luaL_Reg *functions) { luaL_setfuncs(L, functions, 0); }
+void script_register(lua_State *L, const luaL_Reg *functions) {
+    luaL_setfuncs(L, functions, 0);
+}
 
 static int open_core(lua_State *L) {
     lua_newtable(L);

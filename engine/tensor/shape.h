@@ -14,7 +14,8 @@ typedef struct Shape {
 } Shape;
 
 int64_t shape_size(const Shape *shape); /* number of elements; 1 for ndim 0 */
-bool shape_check(const Shape *shape, size_t element, Err *err); /* no negative, bytes fit in 2^62 */
+bool shape_check(const Shape *shape, size_t element,
+                 Err *err); /* no negative, bytes fit in 2^62 */
 bool shape_equal(const Shape *a, const Shape *b);
 /* NumPy's broadcasting; error: "shapes {2, 3} and {4} do not broadcast". */
 bool shape_broadcast(const Shape *a, const Shape *b, Shape *out, Err *err);

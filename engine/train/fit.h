@@ -59,7 +59,7 @@ typedef struct FitHost {
      * the mode. */
     Plan *(*plan)(Fit *fit, FitMode mode, const Batch *batch, int slot, Err *err);
     bool (*reset)(Fit *fit, FitMode mode, Err *err); /* zeroes the mode's metrics */
-    bool (*epoch)(Fit *fit, Err *err); /* an epoch is over: keep its metrics */
+    bool (*epoch)(Fit *fit, Err *err);  /* an epoch is over: keep its metrics */
     bool (*finish)(Fit *fit, Err *err); /* the last epoch is over, train_end comes */
     bool (*begin)(Fit *fit, FitMode mode, Err *err); /* takes back an old wish to stop */
     bool (*interrupted)(void);                       /* a signal waits; cheap */
@@ -79,10 +79,10 @@ struct Fit {
     /* Where the loop is, for the host. */
     uint32_t hooks;
     bool stop[FIT_MODES];
-    bool validated; /* in this epoch */
+    bool validated;       /* in this epoch */
     int64_t epoch, batch; /* batch: the one that is drawn or runs, or was the last */
-    int64_t batch_rows; /* of the batch that ran last */
-    int64_t pass;       /* over the training data; set, with the part's `drawn`, by a run
+    int64_t batch_rows;   /* of the batch that ran last */
+    int64_t pass; /* over the training data; set, with the part's `drawn`, by a run
                            that is continued within a pass */
     FitOutcome outcome;
     Collect collect; /* what predict gives */

@@ -11,40 +11,40 @@
 
 static int test_checks, test_failures;
 
-#define CHECK(condition)                                                                   \
-    do {                                                                                   \
-        test_checks++;                                                                     \
-        if (!(condition)) {                                                                \
-            test_failures++;                                                               \
-            fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition);        \
-        }                                                                                  \
+#define CHECK(condition)                                                                 \
+    do {                                                                                 \
+        test_checks++;                                                                   \
+        if (!(condition)) {                                                              \
+            test_failures++;                                                             \
+            fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition);      \
+        }                                                                                \
     } while (0)
-#define CHECK_NEAR(got, want, tolerance)                                                   \
-    do {                                                                                   \
-        double got_ = (got), want_ = (want);                                               \
-        test_checks++;                                                                     \
-        if (!(fabs(got_ - want_) <= (tolerance) * fmax(1, fabs(want_)))) {                 \
-            test_failures++;                                                               \
-            fprintf(stderr, "%s:%d: %s is %.9g, wanted %.9g\n", __FILE__, __LINE__, #got,  \
-                    got_, want_);                                                          \
-        }                                                                                  \
+#define CHECK_NEAR(got, want, tolerance)                                                 \
+    do {                                                                                 \
+        double got_ = (got), want_ = (want);                                             \
+        test_checks++;                                                                   \
+        if (!(fabs(got_ - want_) <= (tolerance)*fmax(1, fabs(want_)))) {                 \
+            test_failures++;                                                             \
+            fprintf(stderr, "%s:%d: %s is %.9g, wanted %.9g\n", __FILE__, __LINE__,      \
+                    #got, got_, want_);                                                  \
+        }                                                                                \
     } while (0)
-#define CHECK_TEXT(got, want)                                                              \
-    do {                                                                                   \
-        const char *got_ = (got);                                                          \
-        test_checks++;                                                                     \
-        if (!got_ || !strstr(got_, want)) {                                                \
-            test_failures++;                                                               \
-            fprintf(stderr, "%s:%d: \"%s\" has no \"%s\"\n", __FILE__, __LINE__,           \
-                    got_ ? got_ : "(null)", want);                                         \
-        }                                                                                  \
+#define CHECK_TEXT(got, want)                                                            \
+    do {                                                                                 \
+        const char *got_ = (got);                                                        \
+        test_checks++;                                                                   \
+        if (!got_ || !strstr(got_, want)) {                                              \
+            test_failures++;                                                             \
+            fprintf(stderr, "%s:%d: \"%s\" has no \"%s\"\n", __FILE__, __LINE__,         \
+                    got_ ? got_ : "(null)", want);                                       \
+        }                                                                                \
     } while (0)
-#define TEST_MAIN(...)                                                                     \
-    int main(void) {                                                                       \
-        void (*const tests[])(void) = {__VA_ARGS__};                                       \
-        for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) tests[i]();              \
-        printf("%d checks, %d failed\n", test_checks, test_failures);                      \
-        return test_failures || !test_checks;                                              \
+#define TEST_MAIN(...)                                                                   \
+    int main(void) {                                                                     \
+        void (*const tests[])(void) = {__VA_ARGS__};                                     \
+        for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) tests[i]();            \
+        printf("%d checks, %d failed\n", test_checks, test_failures);                    \
+        return test_failures || !test_checks;                                            \
     }
 
 #endif

@@ -250,6 +250,6 @@ static void bad_arguments(void) {
     graph_free(g);
 }
 
-TEST_MAIN(threads_give_the_same_bits, forked_children_train, a_training_step_copies_nothing,
-          a_wrong_label_changes_nothing, rows_and_plain_memory, empty_and_scalar,
-          bad_arguments)
+TEST_MAIN(threads_give_the_same_bits, forked_children_train,
+          a_training_step_copies_nothing, a_wrong_label_changes_nothing,
+          rows_and_plain_memory, empty_and_scalar, bad_arguments)

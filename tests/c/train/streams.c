@@ -181,11 +181,10 @@ static void validation_goes_on_or_begins_anew(void) {
         Stream test = new_stream(1, (int[]){3}, restarts);
         Fit fit = {.last_epoch = 2};
         fit.part[FIT_TEST].steps = 2;
-        const char *want =
-            restarts ? "epoch1 . end test pass1 . . tested done+ "
-                       "epoch2 . end test pass1 . . tested done+ train_end"
-                     : "epoch1 . end test . . tested done+ "
-                       "epoch2 . end test . end tested done+ train_end";
+        const char *want = restarts ? "epoch1 . end test pass1 . . tested done+ "
+                                      "epoch2 . end test pass1 . . tested done+ train_end"
+                                    : "epoch1 . end test . . tested done+ "
+                                      "epoch2 . end test . end tested done+ train_end";
         CHECK(strcmp(run(&fit, &train, &test, &err), want) == 0);
     }
 }
