@@ -227,10 +227,23 @@ local function need_weights(self, what)
     :format(what, self.name))
 end
 
---- Copies of all weights, a list of tensors.
-function Layer:get_weights()
+local function same_type(a, b)
+  return a.dtype == b.dtype and table.concat(a.shape, ",") == table.concat(b.shape, ",")
+end
+
+--- Copies of all weights, a list of tensors. `into`, a list that an earlier call gave, takes the copies
+-- where it fits: no new memory is touched.
+function Layer:get_weights(into)
   local list = {}
-  for i, variable in ipairs(self.weights) do list[i] = core.value(variable) end
+  for i, variable in ipairs(self.weights) do
+    local old = type(into) == "table" and into[i]
+    if core.is_tensor(old) and old.kind == "eager" and same_type(old, variable) then
+      core.assign_into(old, variable)
+      list[i] = old
+    else
+      list[i] = core.value(variable)
+    end
+  end
   return list
 end
 

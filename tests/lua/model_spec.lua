@@ -273,6 +273,13 @@ describe("weights", function()
     assert.are_not.same(weights[1]:totable(), dense.kernel:totable())
     model:set_weights(weights)
     assert.are.same({ { 7, 7 }, { 7, 7 } }, dense.kernel:totable())
+    local again = model:get_weights(weights)
+    assert.are.equal(weights[1], again[1])
+    assert.are.same({ { 7, 7 }, { 7, 7 } }, again[1]:totable())
+    dense.kernel:assign { { 1, 2 }, { 3, 4 } }
+    assert.are.same({ { 1, 2 }, { 3, 4 } }, model:get_weights(again)[1]:totable())
+    assert.are_not.equal(weights[2], model:get_weights { "x", weights[1] }[2])
+    dense.kernel:assign { { 7, 7 }, { 7, 7 } }
     assert.matches("has 2 weights", message(model.set_weights, model, { weights[1] }))
     assert.matches("shape {2, 2}", message(model.set_weights, model, { weights[2], weights[2] }))
     assert.are.same({ { 7, 7 }, { 7, 7 } }, dense.kernel:totable())

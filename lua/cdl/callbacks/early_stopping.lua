@@ -31,7 +31,7 @@ end
 
 local function store(self, epoch)
   self.best_epoch = epoch
-  if self.restore_best_weights then self.best_weights = self.model:get_weights() end
+  if self.restore_best_weights then self.best_weights = self.model:get_weights(self.best_weights) end
 end
 
 function EarlyStopping:on_epoch_end(epoch, logs)
