@@ -5,6 +5,10 @@
 #include "base/pool.h"
 #include "support.h"
 
+/* ThreadSanitizer refuses threads in a child of a process with threads unless told so. */
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void) { return "die_after_fork=0"; }
+
 enum { ROWS = 64, COLUMNS = 700 };
 
 /* logits = relu(x w1 + b1) w2, loss, gradients, one step of Adam's row for each: the
