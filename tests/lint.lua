@@ -42,12 +42,13 @@ for _, path in ipairs(files) do
   end
 end
 
+local FOLDERS = { "/" .. "work/", "/" .. "root/" }
 for _, path in ipairs(lines_of "find engine lua scripts tests README.md CMakeLists.txt .ci -type f") do
-  if path ~= "tests/lint.lua" then
-    local number = 0
-    for line in io.lines(path) do
-      number = number + 1
-      if line:find("/work/", 1, true) or line:find("/root/", 1, true) then
+  local number = 0
+  for line in io.lines(path) do
+    number = number + 1
+    for _, folder in ipairs(FOLDERS) do
+      if line:find(folder, 1, true) then
         complain("%s:%d: a machine's folder stands in the tree", path, number)
       end
     end
