@@ -12,6 +12,7 @@ local scope = require "cdl.scope"
 local signature = require "cdl.signature"
 local symbol = require "cdl.symbol"
 local tree = require "cdl.tree"
+local weights = require "cdl.layer_weights"
 local words = require "cdl.words"
 
 local Layer = class "Layer"
@@ -117,65 +118,6 @@ function Layer:sublayers()
   return found
 end
 
--- ---- weights ----
-
-Layer.add_weight = signature.method("add_weight", {
-  { "self", "any", required = true },
-  { "name", "string", "weight", doc = "last part of the weight's path" },
-  { "shape", "shape", {}, unknown = false, doc = "sizes" },
-  { "initializer", "any", doc = "name, object or function(shape, dtype); glorot_uniform, zeros for integers" },
-  { "regularizer", "any", doc = "a penalty on the weight" },
-  { "constraint", "any", doc = "applied after each update" },
-  { "trainable", "boolean", true, doc = "false: training does not change it" },
-  { "dtype", "dtype", doc = "the layer's own if left out" },
-}, "Makes a weight of the layer: a variable named by the layer's path.",
-  function(self, name, shape, initializer, regularizer, constraint, trainable, dtype)
-    dtype = dtype or self.dtype
-    if initializer == nil then initializer = dtype:sub(1, 5) == "float" and "glorot_uniform" or "zeros" end
-    local path = scope.current().path
-    if path == "" then path = self.name end
-    local variable = core.suspend(function()
-      local value = initializers.get(initializer)(shape, dtype)
-      if not core.is_tensor(value) then value = core.tensor(value, dtype) end
-      return core.variable(value, path .. "/" .. name, trainable)
-    end)
-    self._weights[#self._weights + 1] = { variable = variable, trainable = trainable,
-      regularizer = regularizers.get(regularizer), constraint = constraints.get(constraint) }
-    return variable
-  end)
-
--- Own weights that are trainable (or not), then those of the layers inside. `frozen`: the layer
--- or one around it is not trainable.
-local function collect(layer, list, seen, want, frozen)
-  frozen = frozen or not layer._trainable
-  local function add(variable)
-    if not seen[variable] then
-      seen[variable] = true
-      list[#list + 1] = variable
-    end
-  end
-  for _, weight in ipairs(layer._weights) do
-    local trainable = weight.variable.trainable
-    if want == "all" then
-      if trainable then add(weight.variable) end
-    elseif (want == "trainable") == (trainable and not frozen) then
-      add(weight.variable)
-    end
-  end
-  if want == "all" then
-    for _, weight in ipairs(layer._weights) do add(weight.variable) end
-  end
-  for _, inner in ipairs(layer:sublayers()) do collect(inner, list, seen, want, frozen) end
-  return list
-end
-
---- Calls f(weight, frozen) for every weight record of the layer and those inside.
-function Layer:each_weight(f, frozen)
-  frozen = frozen or not self._trainable
-  for _, weight in ipairs(self._weights) do f(weight, frozen) end
-  for _, inner in ipairs(self:sublayers()) do inner:each_weight(f, frozen) end
-end
-
 local function single_call(self, what)
   local calls = self._calls
   if #calls == 0 then
@@ -200,9 +142,6 @@ local function shapes_of(x)
 end
 
 Layer.get = {
-  weights = function(self) return collect(self, {}, {}, "all", false) end,
-  trainable_weights = function(self) return collect(self, {}, {}, "trainable", false) end,
-  non_trainable_weights = function(self) return collect(self, {}, {}, "frozen", false) end,
   variables = function(self) return self.weights end,
   trainable = function(self) return self._trainable end,
   input = function(self) return one_or_list(single_call(self, "input").inputs) end,
@@ -220,63 +159,6 @@ Layer.set = {
   end,
 }
 
--- Without weights for lack of a shape.
-local function need_weights(self, what)
-  if self.built or not (self.build or #self:sublayers() > 0) or #self.weights > 0 then return end
-  core.raise(("%s: '%s' has no weights yet: call it, or build{-1, ...} with the shape of its input")
-    :format(what, self.name))
-end
-
-local function same_type(a, b)
-  return a.dtype == b.dtype and table.concat(a.shape, ",") == table.concat(b.shape, ",")
-end
-
---- Copies of all weights, a list of tensors. `into`, a list that an earlier call gave, takes the copies
--- where it fits: no new memory is touched.
-function Layer:get_weights(into)
-  local list = {}
-  for i, variable in ipairs(self.weights) do
-    local old = type(into) == "table" and into[i]
-    if core.is_tensor(old) and old.kind == "eager" and same_type(old, variable) then
-      core.assign_into(old, variable)
-      list[i] = old
-    else
-      list[i] = core.value(variable)
-    end
-  end
-  return list
-end
-
---- Copies a list of tensors into the weights; shapes must be theirs.
-function Layer:set_weights(list)
-  need_weights(self, "set_weights")
-  local weights = self.weights
-  if type(list) ~= "table" or #list ~= #weights then
-    core.raise(("layer '%s' has %d weights, set_weights got %s"):format(self.name, #weights,
-      type(list) == "table" and tostring(#list) or words.describe(list)))
-  end
-  local values = {}
-  for i, variable in ipairs(weights) do
-    local value = words.is_plain(list[i]) and core.tensor(list[i]) or list[i]
-    if type(value) == "number" then value = core.tensor(value) end
-    local got = core.is_tensor(value) and table.concat(value.shape, ", ")
-    if got ~= table.concat(variable.shape, ", ") then
-      core.raise(("weight %d ('%s') has shape {%s}, set_weights got %s"):format(i, variable.path,
-        table.concat(variable.shape, ", "), words.describe(list[i])))
-    end
-    values[i] = value
-  end
-  for i, variable in ipairs(weights) do core.assign(variable, values[i]) end
-end
-
---- Number of single numbers in the weights.
-function Layer:count_params()
-  need_weights(self, "count_params")
-  local count = 0
-  for _, variable in ipairs(self.weights) do count = count + variable.size end
-  return count
-end
-
 --- The arguments from which an equal layer can be made, by name.
 function Layer:get_config()
   local config = { name = self.name, trainable = self._trainable }
@@ -289,6 +171,11 @@ end
 
 --- An equal layer without its weights' values.
 function Layer.from_config(cls, config) return cls(config) end
+
+for name, value in pairs(weights) do
+  if name ~= "get" then Layer[name] = value end
+end
+for name, getter in pairs(weights.get) do Layer.get[name] = getter end
 
 -- ---- calling ----
 
