@@ -3,6 +3,7 @@ local activations = require "cdl.activations"
 local core = require "cdl.core"
 local Layer = require "cdl.layer"
 local spatial = require "cdl.spatial"
+local rows = require "cdl.layers.rows"
 
 local KERNELS = { "{size, channels, filters}", "{rows, columns, channels, filters}",
   "{planes, rows, columns, channels, filters}" }
@@ -11,7 +12,7 @@ return function(name, axes)
   local Conv = Layer:extend(name)
   Conv.doc = ("y = activation(x convolved with kernel + bias) of inputs %s; kernel %s."):format(
     spatial.wanted(axes), KERNELS[axes])
-  Conv.signature = {
+  Conv.signature = rows.join({
     { "filters", "integer", required = true, min = 1, doc = "channels of the output" },
     { "kernel_size", "size", required = true, axes = axes, doc = "sizes of the window" },
     { "strides", "size", 1, axes = axes, doc = "places from one window to the next" },
@@ -21,16 +22,7 @@ return function(name, axes)
     { "data_format", { "channels_last" }, "channels_last", doc = "the order of axes" },
     { "dilation_rate", "size", 1, axes = axes, doc = "places from one element of the kernel to the next" },
     { "groups", "integer", 1, min = 1, doc = "channels and filters fall into groups that do not meet" },
-    { "activation", "any", doc = "name or function; none if left out" },
-    { "use_bias", "boolean", true, doc = "whether a bias is added" },
-    { "kernel_initializer", "any", "glorot_uniform", doc = "first values of the kernel" },
-    { "bias_initializer", "any", "zeros", doc = "first values of the bias" },
-    { "kernel_regularizer", "any", doc = "penalty on the kernel" },
-    { "bias_regularizer", "any", doc = "penalty on the bias" },
-    { "activity_regularizer", "any", doc = "penalty on the output" },
-    { "kernel_constraint", "any", doc = "applied to the kernel after each update" },
-    { "bias_constraint", "any", doc = "applied to the bias after each update" },
-  }
+  }, rows.kernel_and_bias)
 
   function Conv:init(args)
     self.filters, self.groups = args.filters, args.groups

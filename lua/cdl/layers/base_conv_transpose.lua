@@ -3,12 +3,13 @@ local activations = require "cdl.activations"
 local core = require "cdl.core"
 local Layer = require "cdl.layer"
 local spatial = require "cdl.spatial"
+local rows = require "cdl.layers.rows"
 
 return function(name, axes)
   local ConvTranspose = Layer:extend(name)
   ConvTranspose.doc = ("Transposed convolution of inputs %s: each of them adds the kernel, scaled, to a window of the "
     .. "output; kernel {sizes, filters, channels}."):format(spatial.wanted(axes))
-  ConvTranspose.signature = {
+  ConvTranspose.signature = rows.join({
     { "filters", "integer", required = true, min = 1, doc = "channels of the output" },
     { "kernel_size", "size", required = true, axes = axes, doc = "sizes of the window" },
     { "strides", "size", 1, axes = axes, doc = "places from one window of the output to the next" },
@@ -16,16 +17,7 @@ return function(name, axes)
     { "output_padding", "size", axes = axes, min = 0, doc = "places added at the end; less than the strides" },
     { "data_format", { "channels_last" }, "channels_last", doc = "the order of axes" },
     { "dilation_rate", "size", 1, axes = axes, doc = "places from one element of the kernel to the next" },
-    { "activation", "any", doc = "name or function; none if left out" },
-    { "use_bias", "boolean", true, doc = "whether a bias is added" },
-    { "kernel_initializer", "any", "glorot_uniform", doc = "first values of the kernel" },
-    { "bias_initializer", "any", "zeros", doc = "first values of the bias" },
-    { "kernel_regularizer", "any", doc = "penalty on the kernel" },
-    { "bias_regularizer", "any", doc = "penalty on the bias" },
-    { "activity_regularizer", "any", doc = "penalty on the output" },
-    { "kernel_constraint", "any", doc = "applied to the kernel after each update" },
-    { "bias_constraint", "any", doc = "applied to the bias after each update" },
-  }
+  }, rows.kernel_and_bias)
 
   function ConvTranspose:init(args)
     self.filters = args.filters

@@ -3,21 +3,13 @@ local activations = require "cdl.activations"
 local core = require "cdl.core"
 local Layer = require "cdl.layer"
 local ops = require "cdl.ops"
+local rows = require "cdl.layers.rows"
 
 local Dense = Layer:extend "Dense"
 Dense.doc = "y = activation(x kernel + bias) on the last axis; kernel {features, units}, bias {units}."
-Dense.signature = {
+Dense.signature = rows.join({
   { "units", "integer", required = true, min = 1, doc = "size of the last axis of the output" },
-  { "activation", "any", doc = "name or function; none if left out" },
-  { "use_bias", "boolean", true, doc = "whether a bias is added" },
-  { "kernel_initializer", "any", "glorot_uniform", doc = "first values of the kernel" },
-  { "bias_initializer", "any", "zeros", doc = "first values of the bias" },
-  { "kernel_regularizer", "any", doc = "penalty on the kernel" },
-  { "bias_regularizer", "any", doc = "penalty on the bias" },
-  { "activity_regularizer", "any", doc = "penalty on the output" },
-  { "kernel_constraint", "any", doc = "applied to the kernel after each update" },
-  { "bias_constraint", "any", doc = "applied to the bias after each update" },
-}
+}, rows.kernel_and_bias)
 Dense.supports_masking = true
 Dense.one_input = true
 

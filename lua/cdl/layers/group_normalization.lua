@@ -3,23 +3,15 @@ local core = require "cdl.core"
 local Layer = require "cdl.layer"
 local normalization = require "cdl.layers.normalization"
 local ops = require "cdl.ops"
+local rows = require "cdl.layers.rows"
 
 local GroupNormalization = Layer:extend "GroupNormalization"
 GroupNormalization.doc = "Normalises each sample within groups of channels, over them and all other axes but the "
   .. "batch; then gamma x + beta for each channel."
-GroupNormalization.signature = {
+GroupNormalization.signature = rows.join({
   { "groups", "integer", 32, doc = "number of groups; -1: one for each channel" },
   { "axis", "axis", -1, doc = "the channels' axis, from 2 or from the end" },
-  { "epsilon", "number", 1e-3, min = 0, doc = "added to the variance" },
-  { "center", "boolean", true, doc = "whether beta is added" },
-  { "scale", "boolean", true, doc = "whether gamma multiplies" },
-  { "beta_initializer", "any", "zeros" },
-  { "gamma_initializer", "any", "ones" },
-  { "beta_regularizer", "any" },
-  { "gamma_regularizer", "any" },
-  { "beta_constraint", "any" },
-  { "gamma_constraint", "any" },
-}
+}, rows.gamma_and_beta)
 GroupNormalization.supports_masking = true
 
 function GroupNormalization:build(input_shape)

@@ -1,21 +1,13 @@
 --- LayerNormalization (Ba et al. 2016).
 local Layer = require "cdl.layer"
 local normalization = require "cdl.layers.normalization"
+local rows = require "cdl.layers.rows"
 
 local LayerNormalization = Layer:extend "LayerNormalization"
 LayerNormalization.doc = "Normalises each sample over axes to mean 0 and variance 1, then gamma x + beta."
-LayerNormalization.signature = {
+LayerNormalization.signature = rows.join({
   { "axis", "axes", -1, doc = "the axis, or a list of axes, from 2 or from the end" },
-  { "epsilon", "number", 1e-3, min = 0, doc = "added to the variance" },
-  { "center", "boolean", true, doc = "whether beta is added" },
-  { "scale", "boolean", true, doc = "whether gamma multiplies" },
-  { "beta_initializer", "any", "zeros" },
-  { "gamma_initializer", "any", "ones" },
-  { "beta_regularizer", "any" },
-  { "gamma_regularizer", "any" },
-  { "beta_constraint", "any" },
-  { "gamma_constraint", "any" },
-}
+}, rows.gamma_and_beta)
 LayerNormalization.supports_masking = true
 
 function LayerNormalization:build(input_shape)
