@@ -34,6 +34,15 @@ M.add_weight = signature.method("add_weight", {
     return variable
   end)
 
+--- Makes a weight as the layer's arguments `<prefix>_initializer`, `_regularizer` and `_constraint` say;
+-- the prefix is the weight's name if left out.
+function M:add_argument_weight(name, shape, prefix)
+  local args = self.args
+  prefix = prefix or name
+  return self:add_weight { name = name, shape = shape, initializer = args[prefix .. "_initializer"],
+    regularizer = args[prefix .. "_regularizer"], constraint = args[prefix .. "_constraint"] }
+end
+
 -- Own weights that are trainable (or not), then those of the layers inside. `frozen`: the layer
 -- or one around it is not trainable.
 local function collect(layer, list, seen, want, frozen)

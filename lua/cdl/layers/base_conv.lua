@@ -42,11 +42,9 @@ return function(name, axes)
     end
     local shape = table.move(args.kernel_size, 1, axes, 1, {})
     shape[axes + 1], shape[axes + 2] = channels // self.groups, self.filters
-    self.kernel = self:add_weight { name = "kernel", shape = shape, initializer = args.kernel_initializer,
-      regularizer = args.kernel_regularizer, constraint = args.kernel_constraint }
+    self.kernel = self:add_argument_weight("kernel", shape)
     if args.use_bias then
-      self.bias = self:add_weight { name = "bias", shape = { self.filters }, initializer = args.bias_initializer,
-        regularizer = args.bias_regularizer, constraint = args.bias_constraint }
+      self.bias = self:add_argument_weight("bias", { self.filters })
     end
   end
 

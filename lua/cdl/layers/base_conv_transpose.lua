@@ -31,11 +31,9 @@ return function(name, axes)
     local channels, args = spatial.channels(self, input_shape, axes), self.args
     local shape = table.move(args.kernel_size, 1, axes, 1, {})
     shape[axes + 1], shape[axes + 2] = self.filters, channels
-    self.kernel = self:add_weight { name = "kernel", shape = shape, initializer = args.kernel_initializer,
-      regularizer = args.kernel_regularizer, constraint = args.kernel_constraint }
+    self.kernel = self:add_argument_weight("kernel", shape)
     if args.use_bias then
-      self.bias = self:add_weight { name = "bias", shape = { self.filters }, initializer = args.bias_initializer,
-        regularizer = args.bias_regularizer, constraint = args.bias_constraint }
+      self.bias = self:add_argument_weight("bias", { self.filters })
     end
   end
 

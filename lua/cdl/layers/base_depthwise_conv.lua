@@ -35,11 +35,9 @@ return function(name, axes)
     local channels, args = spatial.channels(self, input_shape, axes), self.args
     local shape = table.move(args.kernel_size, 1, axes, 1, {})
     shape[axes + 1], shape[axes + 2] = channels, args.depth_multiplier
-    self.kernel = self:add_weight { name = "kernel", shape = shape, initializer = args.depthwise_initializer,
-      regularizer = args.depthwise_regularizer, constraint = args.depthwise_constraint }
+    self.kernel = self:add_argument_weight("kernel", shape, "depthwise")
     if args.use_bias then
-      self.bias = self:add_weight { name = "bias", shape = { channels * args.depth_multiplier },
-        initializer = args.bias_initializer, regularizer = args.bias_regularizer, constraint = args.bias_constraint }
+      self.bias = self:add_argument_weight("bias", { channels * args.depth_multiplier })
     end
   end
 

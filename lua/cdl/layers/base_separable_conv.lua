@@ -44,17 +44,12 @@ return function(name, axes)
     local channels, args = spatial.channels(self, input_shape, axes), self.args
     local sizes = table.move(args.kernel_size, 1, axes, 1, {})
     sizes[axes + 1], sizes[axes + 2] = channels, args.depth_multiplier
-    self.depthwise_kernel = self:add_weight { name = "depthwise_kernel", shape = sizes,
-      initializer = args.depthwise_initializer, regularizer = args.depthwise_regularizer,
-      constraint = args.depthwise_constraint }
+    self.depthwise_kernel = self:add_argument_weight("depthwise_kernel", sizes, "depthwise")
     local shape = table.move(ones, 1, axes, 1, {})
     shape[axes + 1], shape[axes + 2] = channels * args.depth_multiplier, args.filters
-    self.pointwise_kernel = self:add_weight { name = "pointwise_kernel", shape = shape,
-      initializer = args.pointwise_initializer, regularizer = args.pointwise_regularizer,
-      constraint = args.pointwise_constraint }
+    self.pointwise_kernel = self:add_argument_weight("pointwise_kernel", shape, "pointwise")
     if args.use_bias then
-      self.bias = self:add_weight { name = "bias", shape = { args.filters }, initializer = args.bias_initializer,
-        regularizer = args.bias_regularizer, constraint = args.bias_constraint }
+      self.bias = self:add_argument_weight("bias", { args.filters })
     end
   end
 

@@ -44,12 +44,10 @@ function BatchNormalization:build(input_shape)
   end
   local shape = { size }
   if args.scale then
-    self.gamma = self:add_weight { name = "gamma", shape = shape, initializer = args.gamma_initializer,
-      regularizer = args.gamma_regularizer, constraint = args.gamma_constraint }
+    self.gamma = self:add_argument_weight("gamma", shape)
   end
   if args.center then
-    self.beta = self:add_weight { name = "beta", shape = shape, initializer = args.beta_initializer,
-      regularizer = args.beta_regularizer, constraint = args.beta_constraint }
+    self.beta = self:add_argument_weight("beta", shape)
   end
   self.moving_mean = self:add_weight { name = "moving_mean", shape = shape,
     initializer = args.moving_mean_initializer, trainable = false }

@@ -26,13 +26,9 @@ function Dense:build(input_shape)
     core.raise(("layer '%s': Dense wants inputs of shape {batch, ..., features} with a known last size, got {%s}")
       :format(self.name, table.concat(input_shape, ", ")))
   end
-  local args = self.args
-  self.kernel = self:add_weight { name = "kernel", shape = { features, self.units },
-    initializer = args.kernel_initializer, regularizer = args.kernel_regularizer,
-    constraint = args.kernel_constraint }
+  self.kernel = self:add_argument_weight("kernel", { features, self.units })
   if self.use_bias then
-    self.bias = self:add_weight { name = "bias", shape = { self.units }, initializer = args.bias_initializer,
-      regularizer = args.bias_regularizer, constraint = args.bias_constraint }
+    self.bias = self:add_argument_weight("bias", { self.units })
   end
 end
 

@@ -17,9 +17,7 @@ Embedding.takes_mask = true
 
 function Embedding:build()
   local args = self.args
-  self.embeddings = self:add_weight { name = "embeddings", shape = { args.input_dim, args.output_dim },
-    initializer = args.embeddings_initializer, regularizer = args.embeddings_regularizer,
-    constraint = args.embeddings_constraint }
+  self.embeddings = self:add_argument_weight("embeddings", { args.input_dim, args.output_dim })
   if args.weights ~= nil then self.embeddings:assign(args.weights) end
 end
 

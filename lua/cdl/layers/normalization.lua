@@ -26,9 +26,7 @@ function M.add(layer, name, shape, wanted)
   for _, n in ipairs(shape) do
     if n < 0 then core.raise(("layer '%s': the normalised sizes must be known"):format(layer.name)) end
   end
-  local args = layer.args
-  return layer:add_weight { name = name, shape = shape, initializer = args[name .. "_initializer"],
-    regularizer = args[name .. "_regularizer"], constraint = args[name .. "_constraint"] }
+  return layer:add_argument_weight(name, shape)
 end
 
 --- A weight with the input's number of axes: size 1 where it does not vary.

@@ -29,8 +29,7 @@ function PReLU:build(input_shape)
       core.raise(("layer '%s': the size of axis %d must be known or shared"):format(self.name, axis + 1))
     end
   end
-  self.alpha = self:add_weight { name = "alpha", shape = shape, initializer = args.alpha_initializer,
-    regularizer = args.alpha_regularizer, constraint = args.alpha_constraint }
+  self.alpha = self:add_argument_weight("alpha", shape)
 end
 
 function PReLU:call(x) return ops.relu(x) - self.alpha * ops.relu(-x) end
