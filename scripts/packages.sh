@@ -1,6 +1,6 @@
 # For scripts/quickstart and scripts/check: what cdl needs from Debian, and how it is built.
 
-BUILD_PACKAGES="gcc libc6-dev make cmake pkg-config liblua5.4-dev libedit-dev zlib1g-dev libzip-dev libcurl4-openssl-dev libopenblas0"
+BUILD_PACKAGES="gcc libc6-dev make cmake pkg-config liblua5.4-dev libedit-dev zlib1g-dev libzip-dev libjansson-dev libpng-dev libjpeg62-turbo-dev libhdf5-dev libcurl4-openssl-dev libopenblas0"
 TEST_PACKAGES="lua-busted lua-check lua-filesystem python3 python3-numpy python3-venv dataset-fashion-mnist"
 
 # install_packages NAME...: those that are not installed yet, without questions.
