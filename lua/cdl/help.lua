@@ -99,6 +99,11 @@ local function describe_class(owner)
   local sig = signature.of(owner)
   local parts = { sig and describe_signature(sig) or ("%s(...)"):format(owner.__name) }
   if not sig and type(owner.doc) == "string" then parts[#parts + 1] = "\n" .. wrap(owner.doc, "") end
+  if owner.call_options then
+    local options = {}
+    for i, param in ipairs(owner:call_signature().params) do options[i] = describe_param(param) end
+    parts[#parts + 1] = "\nlayer(tensors, {...}) takes by name:\n" .. table.concat(options, "\n")
+  end
   parts[#parts + 1] = "\n" .. wrap("a class: " .. table.concat(parents, " < "), "")
   if #methods > 0 then parts[#parts + 1] = wrap("methods: " .. table.concat(methods, ", "), "") end
   return table.concat(parts, "\n")

@@ -2,7 +2,9 @@
 --
 -- A layer is called on symbols (the call is recorded), on traced tensors (it adds to the step's
 -- graph) or on eager ones (it computes). At its first call it is built: `build(input_shape)`
--- makes the weights, then `call(x, training, mask)` computes.
+-- makes the weights, then `call(x, training, mask, options)` computes. A class with `call_options`
+-- (rows of a signature) takes these by name, `layer(x, {return_attention_scores = true})`; one with
+-- `default_training = true` trains unless the call, or one around it, says otherwise.
 local class = require "cdl.class"
 local constraints = require "cdl.constraints"
 local core = require "cdl.core"
@@ -200,9 +202,47 @@ local function is_operand_list(x)
   return words.is_plain(x) and #x > 0 and is_operand(x[1])
 end
 
--- (x, training, mask), from a call's arguments: tensors one after the other or as one list or dict.
+--- What every call takes by name besides the class's own `call_options` (rows of a signature):
+-- `layer(x, {training = true})`. The options' values reach `call` as its fourth argument.
+local BASE_CALL_OPTIONS = {
+  { "training", "boolean", doc = "explicit, else the enclosing call's" },
+  { "mask", "any", doc = "bool tensor, or a list like x; else the one that x carries" },
+}
+
+local call_signatures = setmetatable({}, { __mode = "k" }) -- class -> signature
+
+--- The signature of a call's options.
+function Layer.call_signature(cls)
+  local sig = call_signatures[cls]
+  if not sig then
+    local rows = table.move(cls.call_options or {}, 1, #(cls.call_options or {}), 1, {})
+    table.move(BASE_CALL_OPTIONS, 1, #BASE_CALL_OPTIONS, #rows + 1, rows)
+    sig = signature.new(class.name_of(cls), rows)
+    call_signatures[cls] = sig
+  end
+  return sig
+end
+
+-- Takes the named options off a call's arguments: the last one when it is a plain table with names
+-- only, or the names that stand in the one list of tensors.
+local function take_options(self, args, n)
+  local last = args[n]
+  if not words.is_plain(last) or type(next(last)) == "nil" then return nil, n end
+  local named, list = {}, {}
+  for key, value in pairs(last) do
+    if type(key) == "string" then named[key] = value else list[key] = value end
+  end
+  if next(named) == nil or (n == 1 and (#list == 0 or not is_operand(list[1]))) then return nil, n end
+  if n > 1 and #list > 0 then return nil, n end
+  if n == 1 then args[1] = list else args[n] = nil end
+  return Layer.call_signature(class.of(self)):read(named), n == 1 and 1 or n - 1
+end
+
+-- (x, training, mask, options), from a call's arguments: tensors one after the other or as one list
+-- or dict, then training and mask, or a table of options.
 local function read_call(self, ...)
-  local args, n = { ... }, select("#", ...)
+  local args = { ... }
+  local options, n = take_options(self, args, select("#", ...))
   local x, at = args[1], 2
   if words.is_plain(x) and not is_operand_list(x) then
     local key = next(x)
@@ -226,10 +266,15 @@ local function read_call(self, ...)
     x = x[1]
   end
   local training, mask = args[at], args[at + 1]
+  if options then
+    if training == nil then training = options.training end
+    if mask == nil then mask = options.mask end
+    options.training, options.mask = nil, nil
+  end
   if training ~= nil and type(training) ~= "boolean" then
     core.raise(("layer '%s': training must be true or false, got %s"):format(self.name, words.describe(training)))
   end
-  return x, training, mask
+  return x, training, mask, options
 end
 
 --- The stream name of the layer in its model: not its automatic name, which counts all layers of
@@ -331,11 +376,11 @@ local function give_mask(self, x, mask, results)
   end
 end
 
-local function run_call(self, x, training, mask)
+local function run_call(self, x, training, mask, options)
   self:ensure_built(shapes_of(x))
   x = autocast(self, x)
   if mask == nil then mask = mask_of(x) end
-  local results = table.pack(self:call(x, training, mask))
+  local results = table.pack(self:call(x, training, mask, options))
   if results.n == 0 or results[1] == nil then
     core.raise(("layer '%s': call returned nothing"):format(self.name))
   end
@@ -353,11 +398,13 @@ local function run_call(self, x, training, mask)
   return table.unpack(results, 1, results.n)
 end
 
---- Computes on concrete (traced or eager) tensors.
-function Layer:invoke(x, training, mask)
+--- Computes on concrete (traced or eager) tensors. options: what the call was given by name.
+function Layer:invoke(x, training, mask, options)
   if training == nil then training = scope.current().training end
-  return scope.with({ enter = self.name, enter_stream = self:stream_name(), training = training or false },
-    run_call, self, x, training or false, mask)
+  if training == nil then training = self.default_training or false end
+  if self.call_options and not options then options = Layer.call_signature(class.of(self)):read {} end
+  return scope.with({ enter = self.name, enter_stream = self:stream_name(), training = training },
+    run_call, self, x, training, mask, options)
 end
 
 local function operands(x)
@@ -376,12 +423,12 @@ local function pack_outputs(self, ...)
 end
 
 function Layer:__call(...)
-  local x, training, mask = read_call(self, ...)
-  if not symbol.any(x, mask) then return pack_outputs(self, self:invoke(x, training, mask)) end
+  local x, training, mask, options = read_call(self, ...)
+  if not symbol.any(x, mask, options) then return pack_outputs(self, self:invoke(x, training, mask, options)) end
   scope.with({ enter = self.name, enter_stream = self:stream_name() }, self.ensure_built, self, shapes_of(x))
-  local outputs = table.pack(symbol.record(function(value, flag, value_mask)
-    return self:invoke(value, flag, value_mask)
-  end, { layer = self, name = self.name }, x, training, mask))
+  local outputs = table.pack(symbol.record(function(value, flag, value_mask, value_options)
+    return self:invoke(value, flag, value_mask, value_options)
+  end, { layer = self, name = self.name }, x, training, mask, options))
   self._calls[#self._calls + 1] = { inputs = operands(x), outputs = outputs }
   return pack_outputs(self, table.unpack(outputs, 1, outputs.n))
 end

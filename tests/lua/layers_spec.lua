@@ -113,3 +113,49 @@ describe("layers", function()
     assert.are.same({ { 11 } }, layers.dot({ a, b }, { axes = 2 }):totable())
   end)
 end)
+
+describe("what a call takes by name", function()
+  local Scale = cdl.Layer:extend "Scale"
+  Scale.call_options = {
+    { "factor", "number", 1 },
+    { "shift", "any" },
+  }
+  Scale.one_input = true
+  function Scale:call(x, training, mask, options)
+    local y = x * options.factor
+    if options.shift then y = y + options.shift end
+    if training then y = y * 100 end
+    return mask and y * mask:astype "float32" or y
+  end
+  local x = cdl.tensor { 1, 2 }
+
+  it("is read by call_options, with defaults", function()
+    assert.are.same({ 1, 2 }, Scale()(x):totable())
+    assert.are.same({ 3, 6 }, Scale()(x, { factor = 3 }):totable())
+    assert.are.same({ 3, 6 }, Scale() { x, factor = 3 }:totable())
+    assert.are.same({ 200, 400 }, Scale()(x, true, nil, { factor = 2 }):totable())
+    assert.are.same({ 0, 400 },
+      Scale()(x, { factor = 2, training = true, mask = cdl.tensor { false, true } }):totable())
+  end)
+
+  it("may hold symbols", function()
+    local a, b = cdl.Input { 2 }, cdl.Input { 2 }
+    local model = cdl.Model { inputs = { a, b }, outputs = Scale()(a, { factor = 2, shift = b }) }
+    assert.are.same({ { 2.5, 4.5 } },
+      model:predict({ cdl.tensor { { 1, 2 } }, cdl.tensor { { 0.5, 0.5 } } }, { verbose = 0 }):totable())
+  end)
+
+  it("knows only training and mask for other layers", function()
+    assert.are.same({ 1, 2 }, layers.Dropout(0.5)(x, { training = false }):totable())
+    assert.matches("layers_spec%.lua:%d+: Dropout: unknown argument 'trainning' %(did you mean 'training'%?%)",
+      message(function() layers.Dropout(0.5)(x, { trainning = true }) end))
+  end)
+
+  it("trains by default where the class says so", function()
+    local Noisy = Scale:extend "Noisy"
+    Noisy.default_training = true
+    assert.are.same({ 100, 200 }, Noisy()(x):totable())
+    local model = cdl.Sequential { Noisy() }
+    assert.are.same({ { 1, 2 } }, model:predict(cdl.tensor { { 1, 2 } }, { verbose = 0 }):totable())
+  end)
+end)
