@@ -59,6 +59,7 @@ require "cdl.ops.shape"(kit)
 require "cdl.ops.index"(kit)
 require "cdl.ops.product"(kit)
 require "cdl.ops.conv"(kit)
+require "cdl.ops.image"(kit)
 require "cdl.ops.subscript"(kit)
 
 return M

@@ -139,6 +139,24 @@ static const Case cases[] = {
     {OP_max_pool_pick, {.i = {2, 0, 0, 1, 1, 0, 0, 0, 0, 3}},
      {{DIM3(2, 7, 2), -2, 2}, {DIM3(2, 7, 2), -2, 2}}},
 
+#define RESIZE(op, axis, size, kernel, antialias)                                        \
+    {OP_##op, {.i = {axis, size, kernel, antialias}}, {{DIM3(2, 5, 2), -2, 2}}}
+    RESIZE(resize, 1, 3, 0, 0), RESIZE(resize, 1, 2, 0, 1), RESIZE(resize, 0, 5, 1, 1),
+    RESIZE(resize, 1, 9, 2, 0), RESIZE(resize, 2, 1, 3, 1),
+    RESIZE(resize_grad, 1, 3, 0, 0), RESIZE(resize_grad, 1, 8, 1, 1),
+    /* a shift; a turn; sizes that shrink with the column, so that places lie between */
+#define AFFINE(op, interpolation, fill, ...)                                             \
+    {OP_##op, {.i = {interpolation, fill}, .f = {0.5}},                                  \
+     {{DIM4(1, 3, 4, 2), -2, 2}, {DIM2(1, 8), .integers = INTS(__VA_ARGS__)}}}
+    AFFINE(affine_transform, 0, 0, 1, 0, 1, 0, 1, -1, 0, 0),
+    AFFINE(affine_transform, 1, 0, 0, 1, 0, 1, 0, 0, 1, 0),
+    AFFINE(affine_transform, 1, 1, 3, 1, -2, 0, 2, 0, 1, 0),
+    AFFINE(affine_transform, 1, 2, 3, 1, -5, 0, 2, 7, 1, 0),
+    AFFINE(affine_transform, 1, 3, 3, 1, -5, 0, 2, 7, 1, 0),
+    AFFINE(affine_transform, 1, 4, 3, 1, -5, 0, 2, 7, 1, 1),
+    AFFINE(affine_transform_grad, 1, 0, 3, 1, -2, 0, 2, 0, 1, 0),
+    AFFINE(affine_transform_grad, 0, 2, 1, 0, 1, 0, 1, -1, 0, 0),
+
     UNARY(softmax, -2, 2), UNARY(log_softmax, -2, 2),
 #define LABELS(low, high) \
     {{DIM2(4, 3), low, high}, {DIM1(4), .integers = INTS(2, 0, 1, 2)}}

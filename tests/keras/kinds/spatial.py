@@ -106,6 +106,7 @@ def borders():
         layer("UpSampling2D", x=IMAGE),
         layer("UpSampling2D", dict(size=(2, 3)), x=IMAGE),
         layer("UpSampling2D", dict(size=(3, 2), interpolation="bilinear"), x=IMAGE),
+        layer("UpSampling2D", dict(size=2, interpolation="bicubic"), x=IMAGE),
         layer("UpSampling3D", x=SPACE),
         layer("UpSampling3D", dict(size=(1, 3, 2)), x=SPACE),
     ]

@@ -1,0 +1,96 @@
+--- Images {rows, columns, channels} and batches of them: resampling and affine transforms.
+local core = require "cdl.core"
+
+return function(kit)
+  local define, ops, value_of = kit.define, kit.ops, kit.value_of
+
+  local images_row = { "images", "operand", required = true,
+    doc = "{batch, rows, columns, channels}, or one image without the batch" }
+  local format_row = { "data_format", { "channels_last" }, "channels_last", doc = "the order of axes" }
+
+  -- f on a batch; one image is a batch of one.
+  local function as_batch(who, images, f)
+    local x = value_of(images)
+    if x.ndim == 4 then return f(x) end
+    if x.ndim ~= 3 then
+      core.raise(("%s wants images of shape {batch, rows, columns, channels}, or one without the batch, got {%s}")
+        :format(who, table.concat(x.shape, ", ")))
+    end
+    return ops.squeeze(f(ops.expand_dims(x, 1)), 1)
+  end
+
+  -- The nearest pixel's value is moved, not computed with, so that it keeps its dtype.
+  local function nearest(x, axis, size)
+    local n, places = x.shape[axis], {}
+    for i = 0, size - 1 do places[i + 1] = math.floor((i + 0.5) * n / size) end
+    return ops.gather(x, core.tensor(places, "int64"), axis)
+  end
+
+  local resize_row = core.row "resize"
+  local KERNELS = { bilinear = 0, bicubic = 1, lanczos3 = 2, lanczos5 = 3 }
+
+  local function along(x, axis, size, interpolation, antialias)
+    if x.shape[axis] == size then return x end
+    if interpolation == "nearest" then return nearest(x, axis, size) end
+    return resize_row({ axis - 1, size, KERNELS[interpolation], antialias and 1 or 0 }, nil, x)
+  end
+
+  -- The largest window in the middle whose sides have the ratio of `size`.
+  local function crop_to_ratio(x, size)
+    local rows, columns = x.shape[2], x.shape[3]
+    local high = math.max(1, math.min(rows, columns * size[1] // size[2]))
+    local wide = math.max(1, math.min(columns, rows * size[2] // size[1]))
+    return kit.box(kit.box(x, 1, (rows - high) // 2, high), 2, (columns - wide) // 2, wide)
+  end
+
+  -- Borders of one value on the shorter side, so that the sides have the ratio of `size`.
+  local function pad_to_ratio(x, size, value)
+    local rows, columns = x.shape[2], x.shape[3]
+    local top = (math.max(rows, columns * size[1] // size[2]) - rows) // 2
+    local left = top == 0 and (math.max(columns, rows * size[2] // size[1]) - columns) // 2 or 0
+    return ops.pad(x, { { 0, 0 }, { top, top }, { left, left }, { 0, 0 } }, "constant", value)
+  end
+
+  define("resize", { images_row,
+    { "size", "size", required = true, axes = 2, doc = "rows and columns of the result" },
+    { "interpolation", { "bilinear", "nearest", "bicubic", "lanczos3", "lanczos5" }, "bilinear",
+      doc = "how values between pixels are found; nearest keeps the dtype, the others compute with floats" },
+    { "antialias", "boolean", false, doc = "whether all pixels count where an image gets smaller" },
+    { "crop_to_aspect_ratio", "boolean", false, doc = "cut off what does not fit the new ratio of the sides" },
+    { "pad_to_aspect_ratio", "boolean", false, doc = "fill up to the new ratio of the sides" },
+    { "fill_mode", { "constant" }, "constant", doc = "what it is filled with" },
+    { "fill_value", "number", 0, doc = "the constant" },
+    format_row,
+  }, "Images of another size. Pixels have their values at their centres.",
+    function(images, size, interpolation, antialias, crop, pad, _, fill_value)
+      if crop and pad then
+        core.raise "resize: only one of crop_to_aspect_ratio and pad_to_aspect_ratio can be true"
+      end
+      return as_batch("resize", images, function(x)
+        if crop then x = crop_to_ratio(x, size) elseif pad then x = pad_to_ratio(x, size, fill_value) end
+        return along(along(x, 2, size[1], interpolation, antialias), 3, size[2], interpolation, antialias)
+      end)
+    end)
+
+  local affine_row = core.row "affine_transform"
+  local FILLS = { constant = 0, nearest = 1, reflect = 2, wrap = 3, mirror = 4 }
+
+  define("affine_transform", { images_row,
+    { "transform", "operand", required = true,
+      doc = "{8} or {batch, 8} numbers a0 a1 a2 b0 b1 b2 c0 c1" },
+    { "interpolation", { "nearest", "bilinear" }, "bilinear", doc = "how values between pixels are found" },
+    { "fill_mode", { "constant", "nearest", "reflect", "wrap", "mirror" }, "constant",
+      doc = "what lies beyond the borders: one value, the edge, the image back and forth with the edge twice, "
+        .. "the image again, or back and forth with the edge once" },
+    { "fill_value", "number", 0, doc = "the value for constant" },
+    format_row,
+  }, "Images whose pixel at column x and row y (from 0) is the one at column (a0 x + a1 y + a2) / k and row "
+    .. "(b0 x + b1 y + b2) / k, with k = c0 x + c1 y + 1. Differentiable with respect to the images.",
+    function(images, transform, interpolation, fill_mode, fill_value)
+      local numbers = value_of(transform)
+      if numbers.ndim == 1 then numbers = ops.expand_dims(numbers, 1) end
+      return as_batch("affine_transform", images, function(x)
+        return affine_row({ interpolation == "bilinear" and 1 or 0, FILLS[fill_mode] }, { fill_value }, x, numbers)
+      end)
+    end)
+end
