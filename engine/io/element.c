@@ -53,6 +53,10 @@ static void swap_bytes(void *data, size_t size, int64_t count) {
         for (uint64_t *at = data, *end = at + count; at < end; at++) *at = bswap_64(*at);
 }
 
+void element_swap(const Tensor *tensor) {
+    swap_bytes(tensor->data, dtype_size(tensor->dtype), tensor_size(tensor));
+}
+
 /* IEEE 754 binary16: 1 sign, 5 exponent (bias 15) and 10 fraction bits. */
 static float half_value(uint16_t bits) {
     int exponent = bits >> 10 & 31, fraction = bits & 1023;
@@ -60,6 +64,14 @@ static float half_value(uint16_t bits) {
                       : exponent == 0 ? ldexpf((float)fraction, -24)
                                       : ldexpf((float)(fraction + 1024), exponent - 25);
     return bits >> 15 ? -magnitude : magnitude;
+}
+
+/* bfloat16 is the upper half of a float32. */
+static float bfloat_value(uint16_t bits) {
+    uint32_t whole = (uint32_t)bits << 16;
+    float value;
+    memcpy(&value, &whole, sizeof value);
+    return value;
 }
 
 /* Elements that are narrower in the file than in memory. */
@@ -77,6 +89,7 @@ static void widen(Element element, const void *from, void *to, size_t count) {
         CASE(UINT16, uint16_t, int32_t, x)
         CASE(UINT32, uint32_t, int64_t, x)
         CASE(FLOAT16, uint16_t, float, half_value(x))
+        CASE(BFLOAT16, uint16_t, float, bfloat_value(x))
 #undef CASE
     default:
         break;
@@ -118,16 +131,22 @@ static bool check_values(const Reader *reader, Element element, Tensor *tensor,
     return true;
 }
 
-/* The bytes that a shape takes in the file; an error when they cannot be there. */
-static bool check_size(const Reader *reader, size_t element, const Shape *shape,
-                       Err *err) {
-    char text[SHAPE_TEXT];
-    size_t bytes = element;
+bool element_bytes(Element element, const Shape *shape, size_t *bytes) {
+    size_t all = element_size(element);
     bool fits = true, empty = false;
     for (int k = 0; k < shape->ndim; k++) empty |= shape->dim[k] == 0;
     for (int k = 0; k < shape->ndim && !empty; k++)
-        fits = fits && mem_product(bytes, (size_t)shape->dim[k], &bytes);
-    if (fits && (empty || bytes <= reader->most)) return true;
+        fits = fits && mem_product(all, (size_t)shape->dim[k], &all);
+    if (fits) *bytes = empty ? 0 : all;
+    return fits;
+}
+
+/* An error when the bytes cannot be there. */
+static bool check_size(const Reader *reader, Element element, const Shape *shape,
+                       Err *err) {
+    char text[SHAPE_TEXT];
+    size_t bytes;
+    if (element_bytes(element, shape, &bytes) && bytes <= reader->most) return true;
     return err_set(err,
                    "%s: ends too early: its shape is given as %s, but at most %" PRIu64
                    " bytes follow",
@@ -139,7 +158,7 @@ bool element_read(Reader *reader, Element element, bool swap, Shape shape, Tenso
     DType dtype = elements[element].dtype;
     Err inner = {0};
     Tensor tensor = {0};
-    if (!check_size(reader, element_size(element), &shape, err)) return false;
+    if (!check_size(reader, element, &shape, err)) return false;
     if (!tensor_new(&tensor, dtype, shape, &inner))
         return err_set(err, "%s: %s", reader->name, inner.text);
     bool ok;

@@ -1,5 +1,4 @@
 #include "io/npz.h"
-#include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
 #include "io/archive.h"
@@ -8,47 +7,15 @@
 static const char suffix[] = ".npy";
 enum { SUFFIX = 4 };
 
-void npz_free(Npz *npz) {
-    for (int64_t k = 0; k < npz->count; k++) {
-        mem_free((void *)(uintptr_t)npz->entries[k].name);
-        tensor_release(&npz->entries[k].tensor);
-    }
-    mem_free(npz->entries);
-    *npz = (Npz){0};
-}
-
-static int compare_names(const void *a, const void *b) {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* A name that stands twice would let one array hide another. */
-static bool check_names(const char *path, const char **names, int64_t count, Err *err) {
-    qsort(names, (size_t)count, sizeof *names, compare_names);
-    for (int64_t k = 1; k < count; k++)
-        if (strcmp(names[k - 1], names[k]) == 0)
-            return err_set(err, "%.600s: the name '%.160s' stands there twice", path,
-                           names[k]);
-    return true;
-}
-
-static bool check_unique(const char *path, const NpzEntry *entries, int64_t count,
-                         Err *err) {
-    const char **names = mem_alloc((size_t)count * sizeof *names + 1);
-    if (!names) return err_set(err, "%.600s: not enough memory for its names", path);
-    for (int64_t k = 0; k < count; k++) names[k] = entries[k].name;
-    bool ok = check_names(path, names, count, err);
-    mem_free(names);
-    return ok;
-}
-
 /* Entry `index` of the archive as the next one of npz; folders are passed over. */
-static bool load_entry(const Archive *archive, int64_t index, Npz *npz, Err *err) {
+static bool load_entry(const Archive *archive, int64_t index, NamedTensors *npz,
+                       Err *err) {
     Reader reader;
     const char *name = archive_name(archive, index);
     size_t length = name ? strlen(name) : 0;
     if (length && name[length - 1] == '/') return true;
     if (!archive_reader(archive, index, &reader, err)) return false;
-    NpzEntry *entry = &npz->entries[npz->count];
+    NamedTensor *entry = &npz->list[npz->count];
     bool ok =
         (length > SUFFIX && strcmp(name + length - SUFFIX, suffix) == 0) ||
         err_set(err, "%s: is not an array (its name does not end in .npy)", reader.name);
@@ -66,19 +33,19 @@ static bool load_entry(const Archive *archive, int64_t index, Npz *npz, Err *err
     return ok;
 }
 
-bool npz_load(const char *path, Npz *out, Err *err) {
+bool npz_load(const char *path, NamedTensors *out, Err *err) {
     Archive *archive = archive_open(path, err);
     if (!archive) return false;
     int64_t count = archive_count(archive);
-    Npz npz = {.entries = mem_zalloc((size_t)count * sizeof *npz.entries + 1)};
-    bool ok = npz.entries || err_set(err, "%.600s: not enough memory to read it", path);
+    NamedTensors npz = {.list = mem_zalloc((size_t)count * sizeof *npz.list + 1)};
+    bool ok = npz.list || err_set(err, "%.600s: not enough memory to read it", path);
     for (int64_t k = 0; ok && k < count; k++) ok = load_entry(archive, k, &npz, err);
     archive_close(archive);
-    ok = ok && check_unique(path, npz.entries, npz.count, err);
+    ok = ok && named_check(path, npz.list, npz.count, err);
     if (ok)
         *out = npz;
     else
-        npz_free(&npz);
+        named_free(&npz);
     return ok;
 }
 
@@ -97,9 +64,9 @@ static bool add_entry(ArchiveWriter *writer, const char *name, const Tensor *ten
     return ok;
 }
 
-bool npz_save(const char *path, const NpzEntry *entries, int64_t count, bool compress,
+bool npz_save(const char *path, const NamedTensor *entries, int64_t count, bool compress,
               Err *err) {
-    if (!check_unique(path, entries, count, err)) return false;
+    if (!named_check(path, entries, count, err)) return false;
     /* The archive reads the data when it is finished, so copies of views live until
      * then. */
     Tensor *straight = mem_zalloc((size_t)count * sizeof *straight + 1);

@@ -59,20 +59,46 @@ static bool gzip_read(Reader *reader, void *to, size_t bytes, size_t *got, Err *
 
 static void gzip_close(Reader *reader) { gzclose_r(reader->handle); }
 
-bool reader_open(Reader *out, const char *path, Err *err) {
+static bool plain_read(Reader *reader, void *to, size_t bytes, size_t *got, Err *err) {
+    int fd = (int)(intptr_t)reader->handle;
+    size_t done = 0;
+    while (done < bytes) {
+        size_t piece = bytes - done < PIECE ? bytes - done : PIECE;
+        ssize_t count = read(fd, (char *)to + done, piece);
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) return err_set(err, "%s: %s", reader->name, strerror(errno));
+        if (count == 0) break;
+        done += (size_t)count;
+    }
+    *got = done;
+    return true;
+}
+
+static void plain_close(Reader *reader) { close((int)(intptr_t)reader->handle); }
+
+bool reader_open_plain(Reader *out, const char *path, Err *err) {
     uint64_t size;
     if (!file_size(path, &size, err)) return false;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return err_set(err, "%.600s: %s", path, strerror(errno));
-    gzFile file = gzdopen(fd, "rb");
+    Reader reader = {.most = size, .read = plain_read, .close = plain_close};
+    reader.handle = (void *)(intptr_t)fd;
+    text_printable(path, strlen(path), reader.name, sizeof reader.name);
+    *out = reader;
+    return true;
+}
+
+bool reader_open(Reader *out, const char *path, Err *err) {
+    Reader reader;
+    if (!reader_open_plain(&reader, path, err)) return false;
+    gzFile file = gzdopen((int)(intptr_t)reader.handle, "rb");
     if (!file) {
-        close(fd);
+        plain_close(&reader);
         return err_set(err, "%.600s: not enough memory to read it", path);
     }
     gzbuffer(file, INPUT_BUFFER);
-    Reader reader = {.handle = file, .read = gzip_read, .close = gzip_close};
-    text_printable(path, strlen(path), reader.name, sizeof reader.name);
-    reader.most = gzdirect(file) ? size : size * DEFLATE_RATIO;
+    reader.handle = file, reader.read = gzip_read, reader.close = gzip_close;
+    if (!gzdirect(file)) reader.most *= DEFLATE_RATIO;
     *out = reader;
     return true;
 }

@@ -30,6 +30,8 @@ struct Reader {
 
 /* Opens a regular file, plain or gzip. */
 bool reader_open(Reader *out, const char *path, Err *err);
+/* The same without looking for gzip: for formats whose own first bytes may look like it. */
+bool reader_open_plain(Reader *out, const char *path, Err *err);
 void reader_close(Reader *reader);
 
 /* Exactly so many bytes; an error says how many are missing. */

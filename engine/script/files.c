@@ -9,28 +9,31 @@
 #include "io/csv.h"
 #include "io/idx.h"
 #include "io/npy.h"
-#include "io/npz.h"
 #include "script/script.h"
 
-#define NPZ_META    "cdl.npz"
 #define CSV_META    "cdl.csv"
 #define FOLDER_META "cdl.folder"
 
-static int fail(lua_State *L, const Err *err) {
+int script_push_failure(lua_State *L, const Err *err) {
     luaL_pushfail(L);
     lua_pushstring(L, err->text);
     return 2;
 }
 
-static int push_loaded(lua_State *L, bool ok, Tensor tensor, const Err *err) {
-    if (!ok) return fail(L, err);
-    script_push_tensor(L, tensor);
+int script_push_done(lua_State *L, bool ok, const Err *err) {
+    if (!ok) return script_push_failure(L, err);
+    lua_pushboolean(L, true);
     return 1;
 }
 
-static int push_done(lua_State *L, bool ok, const Err *err) {
-    if (!ok) return fail(L, err);
-    lua_pushboolean(L, true);
+const Tensor *script_check_values(lua_State *L, int index) {
+    Variable *variable = script_to_variable(L, index);
+    return variable ? &variable->value : script_check_tensor(L, index);
+}
+
+static int push_loaded(lua_State *L, bool ok, Tensor tensor, const Err *err) {
+    if (!ok) return script_push_failure(L, err);
+    script_push_tensor(L, tensor);
     return 1;
 }
 
@@ -42,17 +45,11 @@ static int core_npy_load(lua_State *L) {
     return push_loaded(L, ok, tensor, &err);
 }
 
-/* A tensor or the present value of a variable, borrowed. */
-static const Tensor *check_values(lua_State *L, int index) {
-    Variable *variable = script_to_variable(L, index);
-    return variable ? &variable->value : script_check_tensor(L, index);
-}
-
 /* core.npy_save(path, tensor) -> true */
 static int core_npy_save(lua_State *L) {
     Err err = {0};
     const char *path = luaL_checkstring(L, 1);
-    return push_done(L, npy_save(path, check_values(L, 2), &err), &err);
+    return script_push_done(L, npy_save(path, script_check_values(L, 2), &err), &err);
 }
 
 /* core.idx_load(path) -> tensor */
@@ -61,56 +58,6 @@ static int core_idx_load(lua_State *L) {
     Tensor tensor = {0};
     bool ok = idx_load(luaL_checkstring(L, 1), &tensor, &err);
     return push_loaded(L, ok, tensor, &err);
-}
-
-/* ---- npz ---- */
-
-static int npz_close(lua_State *L) {
-    npz_free(luaL_checkudata(L, 1, NPZ_META));
-    return 0;
-}
-
-/* core.npz_load(path) -> table of tensors by name, list of the names in the file's order. The arrays belong to a userdata until
- * all of them are in the table, since Lua may run out of memory on the way. */
-static int core_npz_load(lua_State *L) {
-    Err err = {0};
-    const char *path = luaL_checkstring(L, 1);
-    Npz *npz = lua_newuserdatauv(L, sizeof *npz, 0);
-    *npz = (Npz){0};
-    luaL_setmetatable(L, NPZ_META);
-    if (!npz_load(path, npz, &err)) return fail(L, &err);
-    lua_createtable(L, 0, (int)(npz->count < 1 << 20 ? npz->count : 1 << 20));
-    for (int64_t k = 0; k < npz->count; k++) {
-        script_push_tensor(L, tensor_retain(&npz->entries[k].tensor));
-        lua_setfield(L, -2, npz->entries[k].name);
-    }
-    lua_createtable(L, (int)(npz->count < 1 << 20 ? npz->count : 1 << 20), 0);
-    for (int64_t k = 0; k < npz->count; k++) {
-        lua_pushstring(L, npz->entries[k].name);
-        lua_seti(L, -2, k + 1);
-    }
-    npz_free(npz);
-    return 2;
-}
-
-/* core.npz_save(path, names, tensors, compress) -> true */
-static int core_npz_save(lua_State *L) {
-    Err err = {0};
-    const char *path = luaL_checkstring(L, 1);
-    luaL_checktype(L, 2, LUA_TTABLE);
-    luaL_checktype(L, 3, LUA_TTABLE);
-    lua_Integer count = luaL_len(L, 2);
-    if ((size_t)count > SIZE_MAX / sizeof(NpzEntry))
-        return luaL_error(L, "too many arrays");
-    NpzEntry *entries = lua_newuserdatauv(L, (size_t)count * sizeof *entries + 1, 0);
-    for (lua_Integer k = 0; k < count; k++) {
-        /* Both stay in their tables, so the entries may borrow them. */
-        lua_geti(L, 2, k + 1);
-        lua_geti(L, 3, k + 1);
-        entries[k] = (NpzEntry){luaL_checkstring(L, -2), *check_values(L, -1)};
-        lua_pop(L, 2);
-    }
-    return push_done(L, npz_save(path, entries, count, lua_toboolean(L, 4), &err), &err);
 }
 
 /* ---- csv ---- */
@@ -154,7 +101,7 @@ static int core_csv_load(lua_State *L) {
     CsvTable *table = lua_newuserdatauv(L, sizeof *table, 0);
     *table = (CsvTable){0};
     luaL_setmetatable(L, CSV_META);
-    if (!csv_load(path, &options, table, &err)) return fail(L, &err);
+    if (!csv_load(path, &options, table, &err)) return script_push_failure(L, &err);
     script_push_tensor(L, tensor_retain(&table->values));
     int64_t columns = table->values.shape.dim[1];
     if (table->names)
@@ -176,7 +123,7 @@ static int core_write_text(lua_State *L) {
     Err err = {0};
     size_t size;
     const char *path = luaL_checkstring(L, 1), *text = luaL_checklstring(L, 2, &size);
-    return push_done(L, atomic_write(path, text, size, &err), &err);
+    return script_push_done(L, atomic_write(path, text, size, &err), &err);
 }
 
 /* core.make_folder(path): with those above it; raises when it cannot be made. */
@@ -268,15 +215,14 @@ static int core_list_folder(lua_State *L) {
 
 static const luaL_Reg file_functions[] = {
     {"npy_load", core_npy_load},         {"npy_save", core_npy_save},
-    {"idx_load", core_idx_load},         {"npz_load", core_npz_load},
-    {"npz_save", core_npz_save},         {"csv_load", core_csv_load},
+    {"idx_load", core_idx_load},         {"csv_load", core_csv_load},
     {"write_text", core_write_text},     {"make_folder", core_make_folder},
     {"path_kind", core_path_kind},       {"bytes_tensor", core_bytes_tensor},
     {"tensor_bytes", core_tensor_bytes}, {"truncate_file", core_truncate_file},
     {"list_folder", core_list_folder},   {NULL, NULL},
 };
 
-static void new_holder(lua_State *L, const char *name, lua_CFunction close) {
+void script_new_holder(lua_State *L, const char *name, lua_CFunction close) {
     if (luaL_newmetatable(L, name)) {
         lua_pushcfunction(L, close);
         lua_setfield(L, -2, "__gc");
@@ -286,7 +232,6 @@ static void new_holder(lua_State *L, const char *name, lua_CFunction close) {
 
 void script_open_files(lua_State *L) {
     script_register(L, file_functions);
-    new_holder(L, NPZ_META, npz_close);
-    new_holder(L, CSV_META, csv_close);
-    new_holder(L, FOLDER_META, folder_close);
+    script_new_holder(L, CSV_META, csv_close);
+    script_new_holder(L, FOLDER_META, folder_close);
 }

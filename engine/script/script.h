@@ -50,6 +50,15 @@ Variable *script_to_variable(lua_State *L, int index); /* NULL when it is none *
 Variable *script_check_variable(lua_State *L, int index);
 void script_push_variable(lua_State *L, Variable *variable); /* takes the reference */
 
+/* ---- files.c ---- */
+/* What a function that reads or writes a file returns: nil and the message, or true. */
+int script_push_failure(lua_State *L, const Err *err);
+int script_push_done(lua_State *L, bool ok, const Err *err);
+/* A tensor, or the present value of a variable; borrowed. */
+const Tensor *script_check_values(lua_State *L, int index);
+/* The metatable of a userdata that owns something until Lua has taken it over. */
+void script_new_holder(lua_State *L, const char *name, lua_CFunction close);
+
 /* ---- plans.c ---- */
 Plan *script_check_plan(lua_State *L, int index);
 
@@ -63,6 +72,7 @@ void script_open_trace(lua_State *L);
 void script_open_gradients(lua_State *L);
 void script_open_plans(lua_State *L);
 void script_open_files(lua_State *L);
+void script_open_arrays(lua_State *L);
 void script_open_fit(lua_State *L);
 void script_open_http(lua_State *L);
 void script_open_identity(lua_State *L);

@@ -1,4 +1,4 @@
---- Files of arrays (`cdl.io`): NumPy's .npy and .npz, idx, csv.
+--- Files of arrays (`cdl.io`): NumPy's .npy and .npz, .safetensors, idx, csv.
 --
 --     cdl.io.savez("run.npz", { kernel = w, ["dense/bias"] = b })
 --     local arrays = cdl.io.loadz "run.npz"          --> arrays.kernel, arrays["dense/bias"]
@@ -38,9 +38,10 @@ M.save = signature.fn("save", { path_row,
   check("save", core.npy_save(path, check_storable("save", "the tensor", tensor)))
 end)
 
-M.load = signature.fn("load", { path_row },
-  "The array in a .npy file. Types that cdl does not have become the nearest one: int8 and int16 "
-  .. "int32, uint32 int64, float16 float32.",
+local WIDENED = "Types that cdl does not have become the nearest one: int8, int16 and uint16 int32, uint32 "
+  .. "and uint64 int64, float16 float32."
+
+M.load = signature.fn("load", { path_row }, "The array in a .npy file. " .. WIDENED,
   function(path) return (check("load", core.npy_load(path))) end)
 
 -- Names and arrays in a fixed order; a list is arr_0, arr_1 ..., as in NumPy.
@@ -74,10 +75,40 @@ define_savez("savez", "Writes arrays to a .npz file. Names may hold slashes, as 
 define_savez("savez_compressed", "Writes arrays to a .npz file, compressed.", true)
 
 M.loadz = signature.fn("loadz", { path_row },
-  "The arrays in a .npz file: a table of tensors by name.",
+  "The arrays in a .npz file: a table of tensors by name. " .. WIDENED,
   function(path)
     local arrays = check("loadz", core.npz_load(path))
     return arrays
+  end)
+
+-- Names and texts in a fixed order.
+local function metadata_lists(metadata)
+  local keys, values = words.sorted_keys(metadata), {}
+  for i, key in ipairs(keys) do
+    values[i] = metadata[key]
+    if type(values[i]) ~= "string" then
+      core.raise(("save_safetensors: metadata holds texts by name; '%s' is %s"):format(key,
+        words.describe(values[i])))
+    end
+  end
+  if #metadata > 0 then core.raise "save_safetensors: metadata holds texts by name, got a list" end
+  return keys, values
+end
+
+M.save_safetensors = signature.fn("save_safetensors", { path_row,
+  { "tensors", "data", required = true, doc = "a tensor, a list (stored as arr_0, arr_1 ...), or tensors by name" },
+  { "metadata", "table", {}, doc = "texts by name, kept in the header" },
+}, "Writes arrays to a .safetensors file, which the safetensors library reads.", function(path, tensors, metadata)
+  local names, leaves = name_arrays("save_safetensors", tensors)
+  check("save_safetensors", core.safetensors_save(path, names, leaves, metadata_lists(metadata)))
+end)
+
+M.load_safetensors = signature.fn("load_safetensors", { path_row },
+  "The arrays in a .safetensors file: a table of tensors by name; and the header's metadata, texts by name. "
+  .. WIDENED .. " bfloat16 becomes float32, too.",
+  function(path)
+    local arrays, _, metadata = check("load_safetensors", core.safetensors_load(path))
+    return arrays, metadata
   end)
 
 M.read_idx = signature.fn("read_idx", { path_row },

@@ -1,18 +1,25 @@
---- Weights in files: `model:save_weights(path)`, `model:load_weights(path)`. A `.npz` file holds one
--- array per weight, named by the weight's path. Writing is atomic; a load that fails changes
--- nothing.
+--- Weights in files: `model:save_weights(path)`, `model:load_weights(path)`. A `.npz` or
+-- `.safetensors` file holds one array per weight, named by the weight's path. Writing is atomic; a load
+-- that fails changes nothing.
 local core = require "cdl.core"
 local signature = require "cdl.signature"
 local words = require "cdl.words"
 
 local M = {}
 
-local FORMATS = "weights are kept in .npz files"
+-- Files with one array per weight: how they are written and read.
+local FORMATS = {
+  npz = { save = function(path, names, tensors) return core.npz_save(path, names, tensors, false) end,
+    load = core.npz_load },
+  safetensors = { save = function(path, names, tensors) return core.safetensors_save(path, names, tensors, {}, {}) end,
+    load = core.safetensors_load },
+}
 
-local function check_suffix(what, path)
-  if path:sub(-4) ~= ".npz" then
-    core.raise(("%s: %q has no suffix that cdl knows; %s"):format(what, path, FORMATS))
-  end
+local function format_of(what, path)
+  local format = FORMATS[path:match "%.(%w+)$"]
+  if format then return format end
+  core.raise(("%s: %q has no suffix that cdl knows; weights are kept in .npz and .safetensors files"):format(what,
+    path))
 end
 
 local function need_weights(model, what)
@@ -25,11 +32,11 @@ local function need_weights(model, what)
 end
 
 local self_row = { "self", "any", required = true }
-local path_row = { "path", "string", required = true, doc = "file name ending in .npz" }
+local path_row = { "path", "string", required = true, doc = "file name ending in .npz or .safetensors" }
 
 local save_weights = signature.method("save_weights", { self_row, path_row },
   "Writes all weights to a file, whole or not at all.", function(self, path)
-    check_suffix("save_weights", path)
+    local format = format_of("save_weights", path)
     local names, tensors, seen = {}, {}, {}
     for i, variable in ipairs(need_weights(self, "save_weights")) do
       local name = variable.path
@@ -37,7 +44,7 @@ local save_weights = signature.method("save_weights", { self_row, path_row },
       seen[variable.path] = (seen[variable.path] or 0) + 1
       names[i], tensors[i] = name, core.value(variable)
     end
-    local ok, message = core.npz_save(path, names, tensors, false)
+    local ok, message = format.save(path, names, tensors)
     if not ok then core.raise("save_weights: " .. message) end
   end)
 
@@ -72,9 +79,9 @@ local load_weights = signature.method("load_weights", { self_row, path_row,
   { "by_name", "boolean", false, doc = "load only the weights whose paths are in the file" },
 }, "Reads weights from a file: by their paths, or by their order when the names differ. A file that "
   .. "does not fit raises and changes nothing.", function(self, path, skip_mismatch, by_name)
-  check_suffix("load_weights", path)
+  local format = format_of("load_weights", path)
   local weights = need_weights(self, "load_weights")
-  local arrays, order = core.npz_load(path)
+  local arrays, order = format.load(path)
   if not arrays then core.raise("load_weights: " .. order) end
   local fitting = {}
   for _, pair in ipairs(match(self, path, weights, arrays, order, by_name)) do

@@ -8,6 +8,7 @@ are in fits.py.
 from fits import FITS
 from kinds import (accumulator, activation, constraint, data, initializer, layer, loss, metric,
                    optimizer, random_layer, regularizer, schedule)
+from kinds.array_file import FILES
 from kinds.spatial import SPATIAL
 from lua_text import Made
 
@@ -448,4 +449,4 @@ OPTIMIZERS = [
 ]
 
 CASES = (ACTIVATIONS + LAYERS + SPATIAL + LOSSES + METRICS + SCHEDULES + INITIALIZERS + REGULARIZERS + CONSTRAINTS
-         + OPTIMIZERS + FITS)
+         + OPTIMIZERS + FILES + FITS)

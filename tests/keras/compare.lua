@@ -5,6 +5,7 @@
 -- FOLDER/cases.lua returns the descriptions of the cases, FOLDER/given.npz holds their arrays as
 -- "number/name". Results go to FOLDER/results.npz by the same rule, errors to FOLDER/errors.txt.
 local cdl = require "cdl"
+local core = require "cdl.core"
 
 local folder = assert(arg[1], "the folder of the cases is missing")
 
@@ -264,6 +265,40 @@ function run.fit(case, given)
   for key, value in pairs(model:evaluate(single(x), single(y), how)) do results["evaluate " .. key] = value end
   local predictions = model:predict(single(x), { batch_size = case.batch_size, verbose = 0 })
   number_into(results, "predict ", #y > 1 and predictions or { predictions })
+  return results
+end
+
+-- ---- files ----
+
+local DTYPES = { bool = 0, uint8 = 1, int32 = 2, int64 = 3, float32 = 4, float64 = 5 }
+local ARRAY_FILES = {
+  npy = { load = function(path) return { arr_0 = cdl.io.load(path) } end,
+    save = function(path, arrays) cdl.io.save(path, arrays.arr_0) end },
+  npz = { load = cdl.io.loadz, save = cdl.io.savez },
+  safetensors = { load = cdl.io.load_safetensors, save = cdl.io.save_safetensors },
+}
+
+-- The bytes of a file as a tensor.
+local function file_tensor(path)
+  local file <close> = assert(io.open(path, "rb"))
+  return core.bytes_tensor(file:read "a")
+end
+
+local function write_file(path, tensor)
+  local file <close> = assert(io.open(path, "wb"))
+  file:write(core.tensor_bytes(tensor))
+end
+
+function run.array_file(case, given)
+  local path = folder .. "/file"
+  write_file(path, given.file)
+  local format, results = ARRAY_FILES[case.format], {}
+  local arrays = format.load(path)
+  format.save(path, arrays)
+  for name, array in pairs(arrays) do
+    results[name], results[name .. " dtype"] = array, DTYPES[array.dtype]
+  end
+  results.file = file_tensor(path)
   return results
 end
 

@@ -55,6 +55,25 @@ describe("cdl.io", function()
     assert.is_nil(next(cdl.io.loadz(path)))
   end)
 
+  it("writes and reads safetensors with metadata", function()
+    local path = temporary "a.safetensors"
+    cdl.io.save_safetensors(path, { ["dense/kernel"] = cdl.ones { 2, 3 }, step = cdl.tensor(7, "int64") },
+      { metadata = { format = "np", note = "two words" } })
+    local arrays, metadata = cdl.io.load_safetensors(path)
+    assert.same({ { 1, 1, 1 }, { 1, 1, 1 } }, arrays["dense/kernel"]:totable())
+    assert.equal("int64", arrays.step.dtype)
+    assert.same({ format = "np", note = "two words" }, metadata)
+    cdl.io.save_safetensors(path, { cdl.tensor { 1 }, cdl.tensor { 2 } })
+    arrays, metadata = cdl.io.load_safetensors(path)
+    assert.same({ 2 }, arrays.arr_1:totable())
+    assert.same({}, metadata)
+    assert.matches("metadata holds texts by name; 'n' is 3",
+      message_of(cdl.io.save_safetensors, path, { a = 1 }, { metadata = { n = 3 } }), 1, true)
+    assert.matches("metadata holds texts by name, got a list",
+      message_of(cdl.io.save_safetensors, path, { a = 1 }, { metadata = { "n" } }), 1, true)
+    assert.matches("load_safetensors: .*x.npy", message_of(cdl.io.load_safetensors, temporary "x.npy"))
+  end)
+
   it("compresses", function()
     local x = cdl.zeros { 1000 }
     cdl.io.savez(temporary "plain.npz", { x = x })

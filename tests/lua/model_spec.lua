@@ -285,8 +285,8 @@ describe("weights", function()
     assert.are.same({ { 7, 7 }, { 7, 7 } }, dense.kernel:totable())
   end)
 
-  it("round-trip through .npz, by name and by place", function()
-    local path = folder .. ".npz"
+  local function test_round_trip(suffix)
+    local path = folder .. suffix
     local function make() return cdl.Sequential { layers.Dense { 3, input_shape = { 2 } }, layers.Dense(1) } end
     local first, second = make(), make()
     first:save_weights(path)
@@ -303,7 +303,10 @@ describe("weights", function()
     end))
     assert.matches("npz", message(first.save_weights, first, "weights.txt"))
     os.remove(path)
-  end)
+  end
+
+  it("round-trip through .npz, by name and by place", function() test_round_trip ".npz" end)
+  it("round-trip through .safetensors, by name and by place", function() test_round_trip ".safetensors" end)
 end)
 
 describe("summary", function()

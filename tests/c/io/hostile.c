@@ -6,6 +6,7 @@
 #include "io/idx.h"
 #include "io/npy.h"
 #include "io/npz.h"
+#include "io/safetensors.h"
 #include "io/scratch.h"
 #include "test.h"
 
@@ -20,10 +21,18 @@ static bool load_npy(const char *path, Err *err) {
 }
 
 static bool load_npz(const char *path, Err *err) {
-    Npz npz = {0};
+    NamedTensors npz = {0};
     bool ok = npz_load(path, &npz, err);
-    CHECK(ok || !npz.entries);
-    npz_free(&npz);
+    CHECK(ok || !npz.list);
+    named_free(&npz);
+    return ok;
+}
+
+static bool load_safetensors(const char *path, Err *err) {
+    Safetensors file = {0};
+    bool ok = safetensors_load(path, &file, err);
+    CHECK(ok || (!file.arrays.list && !file.metadata));
+    safetensors_free(&file);
     return ok;
 }
 
@@ -86,12 +95,26 @@ static void npz_files(void) {
     int cut, flipped;
     Tensor x = ramp(DTYPE_FLOAT32, shape_of(1, 3L), 0),
            y = ramp(DTYPE_UINT8, shape_of(1, 9L), 0);
-    NpzEntry entries[] = {{"x", x}, {"layer/y", y}};
+    NamedTensor entries[] = {{"x", x}, {"layer/y", y}};
     for (int compress = 0; compress < 2; compress++) {
         CHECK(npz_save(scratch("x.npz"), entries, 2, compress, NULL));
         damage(load_npz, scratch("x.npz"), &cut, &flipped);
         CHECK(flipped > 4 * 100);
     }
+    tensor_release(&x);
+    tensor_release(&y);
+}
+
+static void safetensors_files(void) {
+    int cut, flipped;
+    Tensor x = ramp(DTYPE_FLOAT32, shape_of(1, 3L), 0),
+           y = ramp(DTYPE_UINT8, shape_of(1, 9L), 0);
+    NamedTensor list[] = {{"x", x}, {"layer/y", y}};
+    MetadataEntry metadata[] = {{"format", "np"}};
+    Safetensors file = {{list, 2}, metadata, 1};
+    CHECK(safetensors_save(scratch("x.safetensors"), &file, NULL));
+    damage(load_safetensors, scratch("x.safetensors"), &cut, &flipped);
+    CHECK(flipped > 4 * 60);
     tensor_release(&x);
     tensor_release(&y);
 }
@@ -111,4 +134,4 @@ static void csv_files(void) {
            &cut, &flipped);
 }
 
-TEST_MAIN(npy_files, npz_files, idx_files, csv_files)
+TEST_MAIN(npy_files, npz_files, safetensors_files, idx_files, csv_files)

@@ -4,22 +4,22 @@
 #include "io/scratch.h"
 #include "test.h"
 
-static const NpzEntry *find(const Npz *npz, const char *name) {
+static const NamedTensor *find(const NamedTensors *npz, const char *name) {
     for (int64_t k = 0; k < npz->count; k++)
-        if (strcmp(npz->entries[k].name, name) == 0) return &npz->entries[k];
+        if (strcmp(npz->list[k].name, name) == 0) return &npz->list[k];
     return NULL;
 }
 
 static void round_trip(bool compress) {
     Err err = {0};
-    Npz npz = {0};
+    NamedTensors npz = {0};
     Tensor kernel = ramp(DTYPE_FLOAT32, shape_of(2, 300L, 40L), 0);
     Tensor step = ramp(DTYPE_INT64, shape_of(0), 7),
            none = ramp(DTYPE_UINT8, shape_of(1, 0L), 0);
     Tensor view = {0}, straight = {0};
     CHECK(tensor_permute(&kernel, (int[]){1, 0}, &view, &err));
     CHECK(tensor_contiguous(&view, &straight, &err));
-    NpzEntry entries[] = {
+    NamedTensor entries[] = {
         {"dense/kernel", kernel}, {"step", step}, {"none", none}, {"view", view}};
     CHECK(npz_save(scratch("w.npz"), entries, 4, compress, &err));
     CHECK(npz_load(scratch("w.npz"), &npz, &err));
@@ -29,7 +29,7 @@ static void round_trip(bool compress) {
     CHECK(find(&npz, "step") && same(&find(&npz, "step")->tensor, &step));
     CHECK(find(&npz, "none") && same(&find(&npz, "none")->tensor, &none));
     CHECK(find(&npz, "view") && same(&find(&npz, "view")->tensor, &straight));
-    npz_free(&npz);
+    named_free(&npz);
     tensor_release(&kernel);
     tensor_release(&step);
     tensor_release(&none);
@@ -46,7 +46,7 @@ static void compression_and_bytes_repeat(void) {
     size_t first_bytes, second_bytes, plain_bytes;
     Tensor x = {0};
     CHECK(tensor_zero(&x, DTYPE_FLOAT64, shape_of(1, 10000L), &err));
-    NpzEntry entry = {"x", x};
+    NamedTensor entry = {"x", x};
     CHECK(npz_save(scratch("a.npz"), &entry, 1, true, &err));
     CHECK(npz_save(scratch("b.npz"), &entry, 1, true, &err));
     CHECK(npz_save(scratch("c.npz"), &entry, 1, false, &err));
@@ -62,11 +62,11 @@ static void compression_and_bytes_repeat(void) {
 
 static void empty_archive(void) {
     Err err = {0};
-    Npz npz = {0};
+    NamedTensors npz = {0};
     size_t bytes;
     CHECK(npz_save(scratch("none.npz"), NULL, 0, false, &err));
     CHECK(npz_load(scratch("none.npz"), &npz, &err) && npz.count == 0);
-    npz_free(&npz);
+    named_free(&npz);
     mem_free(scratch_read(scratch("none.npz"), &bytes));
     CHECK(bytes == 22);
 }
@@ -85,9 +85,9 @@ static const char *archive_of(const char *entry, const void *data, size_t bytes,
 
 static void check_refused(const char *path, const char *text) {
     Err err = {0};
-    Npz npz = {0};
+    NamedTensors npz = {0};
     CHECK(!npz_load(path, &npz, &err));
-    CHECK(!npz.entries && npz.count == 0);
+    CHECK(!npz.list && npz.count == 0);
     CHECK_TEXT(err.text, text);
 }
 
@@ -118,7 +118,7 @@ static void refuses_other_files(void) {
 static void refuses_twice_the_same_name(void) {
     Err err = {0};
     Tensor x = ramp(DTYPE_FLOAT32, shape_of(1, 2L), 0);
-    NpzEntry entries[] = {{"a", x}, {"b", x}, {"a", x}};
+    NamedTensor entries[] = {{"a", x}, {"b", x}, {"a", x}};
     scratch_text("twice.npz", "old");
     CHECK(!npz_save(scratch("twice.npz"), entries, 3, false, &err));
     CHECK_TEXT(err.text, "twice.npz: the name 'a' stands there twice");
@@ -133,7 +133,7 @@ static void finds_damage(void) {
     Err err = {0};
     size_t bytes;
     Tensor x = ramp(DTYPE_FLOAT32, shape_of(1, 64L), 0);
-    NpzEntry entry = {"x", x};
+    NamedTensor entry = {"x", x};
     CHECK(npz_save(scratch("d.npz"), &entry, 1, false, &err));
     unsigned char *file = scratch_read(scratch("d.npz"), &bytes);
     file[200] ^= 1;
@@ -154,20 +154,20 @@ static void memory_failures_leave_nothing(void) {
     Tensor x = ramp(DTYPE_FLOAT32, shape_of(2, 30L, 4L), 0), view = {0};
     Err first = {0};
     CHECK(tensor_permute(&x, (int[]){1, 0}, &view, &first));
-    NpzEntry entries[] = {{"a", x}, {"b", view}};
+    NamedTensor entries[] = {{"a", x}, {"b", view}};
     tensor_trim();
     int64_t alive = tensor_alive();
     int failed = 0, files = scratch_count();
     for (int n = 1; n < 60; n++) {
         Err err = {0};
-        Npz npz = {0};
+        NamedTensors npz = {0};
         size_t bytes = mem_bytes();
         mem_fail_at(n);
         bool ok = npz_save(scratch("m.npz"), entries, 2, true, &err) &&
                   npz_load(scratch("m.npz"), &npz, &err);
         mem_fail_at(0);
         CHECK(ok != err.set && ok == (npz.count == 2));
-        npz_free(&npz);
+        named_free(&npz);
         tensor_trim();
         CHECK(tensor_alive() == alive && mem_bytes() == bytes);
         if (ok) break;
