@@ -8,6 +8,7 @@ local core = require "cdl.core"
 local ops = require "cdl.ops"
 local random = require "cdl.random"
 local registry = require "cdl.registry"
+local words = require "cdl.words"
 
 local M = {}
 
@@ -220,6 +221,73 @@ function M.Orthogonal:call(shape, dtype)
   return ops.astype(ops.reshape(ops.contiguous(q), shape) * self.args.gain, dtype)
 end
 all:add(M.Orthogonal, "OrthogonalInitializer")
+
+-- Sums of cosines: a window of n values is sum of (-1)^k c[k + 1] cos(2 pi k i / (n - 1)).
+local WINDOWS = { boxcar = { 1 }, hann = { 0.5, 0.5 }, hamming = { 0.54, 0.46 }, blackman = { 0.42, 0.5, 0.08 },
+  blackmanharris = { 0.35875, 0.48829, 0.14128, 0.01168 }, nuttall = { 0.3635819, 0.4891775, 0.1365995, 0.0106411 } }
+
+-- A periodic window leaves out the last of n + 1 values.
+local function window_values(name, n, periodic)
+  local parts, values = WINDOWS[name], {}
+  local last = periodic and n or n - 1
+  for i = 0, n - 1 do
+    local sum = 0
+    for k, part in ipairs(parts) do
+      sum = sum + (-1) ^ (k - 1) * part * math.cos(2 * math.pi * (k - 1) * i / math.max(last, 1))
+    end
+    values[i + 1] = n == 1 and 1 or sum
+  end
+  return values
+end
+
+M.STFT = Initializer:extend "STFT"
+M.STFT.doc = "Kernels {frame, 1, frequencies} of the short-time Fourier transform: cosines or sines under a window, the "
+  .. "frequencies being those of a transform of length 2 (frequencies - 1)."
+M.STFT.signature = {
+  { "side", { "real", "imag" }, "real", doc = "cosines or sines" },
+  { "window", "string|list", "hann", null = true,
+    doc = "boxcar, hann, hamming, blackman, blackmanharris, nuttall; a list of values; or cdl.null" },
+  { "scaling", { "density", "spectrum" }, "density", null = true,
+    doc = "divide by the window's norm, or by its sum" },
+  { "periodic", "boolean", false, doc = "a window for a transform, not for a filter" },
+}
+function M.STFT:init(args)
+  local window = args.window
+  if type(window) == "string" and not WINDOWS[window] then
+    core.raise(("STFT: unknown window '%s'%s"):format(window, words.suggestion(window, words.sorted_keys(WINDOWS))))
+  end
+end
+function M.STFT:call(shape, dtype)
+  local frame, frequencies = shape[1], shape[3]
+  if #shape ~= 3 or shape[2] ~= 1 or frequencies < 2 then
+    core.raise(("STFT makes kernels of shape {frame, 1, frequencies}, got {%s}"):format(table.concat(shape, ", ")))
+  end
+  local window = self.args.window
+  if type(window) == "string" then window = window_values(window, frame, self.args.periodic) end
+  if window and #window ~= frame then
+    core.raise(("STFT: the window has %d values, the kernel's first axis %d"):format(#window, frame))
+  end
+  local time = ops.reshape(core.arange(0, frame, 1, "float64"), { frame, 1, 1 })
+  local frequency = ops.reshape(core.arange(0, frequencies, 1, "float64"), { 1, 1, frequencies })
+  local angles = time * frequency * (-math.pi / (frequencies - 1))
+  local kernel = self.args.side == "real" and ops.cos(angles) or ops.sin(angles)
+  if window then
+    local values = core.tensor(window, "float64")
+    if self.args.scaling == "density" then values = values / ops.sqrt(ops.sum(ops.square(values))) end
+    if self.args.scaling == "spectrum" then values = values / ops.sum(ops.abs(values)) end
+    kernel = kernel * ops.reshape(values, { frame, 1, 1 })
+  end
+  return ops.astype(kernel, dtype)
+end
+all:add(M.STFT, "STFTInitializer")
+
+-- Keras's spellings of the classes as functions, and older names.
+for _, name in ipairs { "Constant", "Zeros", "Ones", "Identity", "RandomNormal", "TruncatedNormal", "RandomUniform",
+  "VarianceScaling", "GlorotUniform", "GlorotNormal", "HeUniform", "HeNormal", "LecunUniform", "LecunNormal",
+  "Orthogonal", "STFT" } do
+  M[registry.snake_case(name)] = M[name]
+end
+M.IdentityInitializer, M.OrthogonalInitializer, M.STFTInitializer = M.Identity, M.Orthogonal, M.STFT
 
 --- The initializer that is meant by a name, an object or a function (shape, dtype); nil for nil.
 function M.get(identifier) return all:get(identifier) end

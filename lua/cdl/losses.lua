@@ -121,6 +121,8 @@ end
 
 require "cdl.losses.regression"(define)
 require "cdl.losses.crossentropy"(define)
+require "cdl.losses.sequence"(define)
+require "cdl.losses.similarity"(define)
 
 -- ---- finding a loss ----
 

@@ -10,10 +10,12 @@ local M = { Optimizer = Optimizer }
 local all = registry.new("optimizer", Optimizer)
 
 for _, name in ipairs { "sgd", "rmsprop", "adam", "adamw", "adamax", "nadam", "adagrad", "adadelta", "ftrl", "lion",
-  "lamb", "adafactor" } do
+  "lamb", "adafactor", "muon", "schedule_free_adamw", "loss_scale", "multi" } do
   local cls = require("cdl.optimizers." .. name)
   M[class.name_of(cls)] = all:add(cls)
 end
+
+M.OptimizerMap = require "cdl.optimizers.optimizer_map"
 
 -- Keras spells the schedules like this, too.
 M.schedules = require "cdl.schedules"

@@ -71,7 +71,7 @@ end
 all:add(M.OrthogonalRegularizer)
 
 -- Keras's spellings of the classes as functions.
-M.l1, M.l2, M.l1_l2 = M.L1, M.L2, M.L1L2
+M.l1, M.l2, M.l1_l2, M.orthogonal_regularizer = M.L1, M.L2, M.L1L2, M.OrthogonalRegularizer
 
 --- The regularizer that is meant by a name, an object or a function of a tensor; nil for nil.
 function M.get(identifier) return all:get(identifier) end

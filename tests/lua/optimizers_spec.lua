@@ -597,3 +597,83 @@ describe("an optimizer of one's own", function()
     assert.equal(3, model.optimizer.iterations)
   end)
 end)
+
+describe("LossScaleOptimizer", function()
+  local inf = 1 / 0
+
+  it("divides gradients by its scale, and doubles that after enough good steps", function()
+    local w, other = variable { 1, 2 }, variable { 1, 2 }
+    local plain = optimizers.SGD { 0.5, momentum = 0.9 }
+    local scaled = optimizers.LossScaleOptimizer(optimizers.SGD { 0.5, momentum = 0.9 },
+      { initial_scale = 8, dynamic_growth_steps = 2 })
+    local step = stepper(scaled, w)
+    for i = 1, 3 do
+      local scale = scaled.dynamic_scale:item()
+      step(cdl.tensor { i * scale, -scale })
+      plain:apply({ { i, -1 } }, { other })
+      close(other:value():totable(), w)
+    end
+    assert.equal(16, scaled.dynamic_scale:item())
+    assert.equal(1, scaled.step_counter:item())
+    assert.equal(3, scaled.iterations)
+    close(48, scaled:scale_loss(cdl.tensor(3)))
+  end)
+
+  it("leaves out a step whose gradients are not finite, and halves the scale", function()
+    local w, v = variable({ 1, 2 }, "w"), variable({ 3 }, "v")
+    local inner = optimizers.Adam(0.5)
+    local scaled = optimizers.LossScaleOptimizer(inner, { initial_scale = 4, dynamic_growth_steps = 2 })
+    local step = stepper(scaled, w, v)
+    step(cdl.tensor { 4, 4 }, cdl.tensor { 4 })
+    local before = { w:value():totable(), v:value():totable(), inner:slot(w, "velocity"):value():totable() }
+    step(cdl.tensor { 1, inf }, cdl.tensor { 1 })
+    assert.are.same(before, { w:value():totable(), v:value():totable(), inner:slot(w, "velocity"):value():totable() })
+    assert.equal(2, scaled.dynamic_scale:item())
+    assert.equal(0, scaled.step_counter:item())
+    assert.equal(1, scaled.iterations)
+  end)
+
+  it("trains a model as the inner optimizer does, whose learning rate it has", function()
+    local function trained(optimizer)
+      cdl.random.seed(1)
+      local model = cdl.Sequential { cdl.layers.Dense { 2, input_shape = { 3 }, kernel_constraint = "non_neg" } }
+      model:compile { optimizer = optimizer, loss = "mse" }
+      assert.equal(0.25, optimizer.learning_rate)
+      model:fit(cdl.ones { 4, 3 }, cdl.ones { 4, 2 }, { epochs = 3, verbose = 0 })
+      return model:get_weights()[1]:totable()
+    end
+    close(trained(optimizers.SGD(0.25)),
+      cdl.tensor(trained(optimizers.LossScaleOptimizer(optimizers.SGD(0.25)))))
+    assert.error_matches(function() optimizers.LossScaleOptimizer("sgd") end,
+      "inner_optimizer must be another optimizer, got 'sgd'")
+  end)
+end)
+
+describe("MultiOptimizer", function()
+  it("updates each variable by its optimizer", function()
+    local a, b, c = variable({ 1 }, "enc/a"), variable({ 1 }, "enc/b"), variable({ 1 }, "dec/c")
+    local map = optimizers.OptimizerMap(optimizers.SGD(0.5),
+      { ["enc/.*"] = optimizers.SGD(0.25), ["enc/b"] = optimizers.SGD(0.125) })
+    local multi = optimizers.MultiOptimizer(map)
+    stepper(multi, a, b, c)(cdl.tensor { 1 }, cdl.tensor { 1 }, cdl.tensor { 1 })
+    close({ 0.75 }, a)
+    close({ 0.875 }, b)
+    close({ 0.5 }, c)
+    assert.equal(3, #multi.optimizers)
+    assert.equal(1, multi.iterations)
+    assert.error_matches(function() return multi.learning_rate end, "the learning rates are those of its optimizers")
+    assert.error_matches(function() multi.learning_rate = 1 end, "the learning rates are those of its optimizers")
+  end)
+
+  it("takes a function, and says what it cannot take", function()
+    local a = variable({ 1 }, "a")
+    local rate = optimizers.SGD(0.5)
+    optimizers.MultiOptimizer(function() return rate end):apply({ { 1 } }, { a })
+    close({ 0.5 }, a)
+    assert.error_matches(function() optimizers.MultiOptimizer(function() return 3 end):apply({ { 1 } }, { a }) end,
+      "for variable 'a' must be an optimizer, got 3")
+    assert.error_matches(function() optimizers.MultiOptimizer "sgd" end, "must be an OptimizerMap or a function")
+    local map = optimizers.OptimizerMap(rate, { ["a.*"] = optimizers.SGD(1), [".*b"] = optimizers.SGD(1) })
+    assert.error_matches(function() map:find "ab" end, "'%.%*b' and 'a%.%*' are both for variable 'ab'")
+  end)
+end)

@@ -114,12 +114,18 @@ local function decays(self, variable)
   return true
 end
 
+--- The argument by which a variable decays: a class that knows several says which.
+function Optimizer:decay_name() return "weight_decay" end
+
 local function decay_weights(self, list, learning_rate)
-  if not self.weight_decay then return end
-  local part = self:parameter "weight_decay" * learning_rate
+  local parts = {}
   for _, pair in ipairs(list) do
     local variable = pair.variable
-    if decays(self, variable) then core.assign(variable, variable - variable * part) end
+    local name = self:decay_name(variable)
+    if self[name] and decays(self, variable) then
+      parts[name] = parts[name] or self:parameter(name) * learning_rate
+      core.assign(variable, variable - variable * parts[name])
+    end
   end
 end
 

@@ -124,6 +124,26 @@ def binary_vectors(random):
     return random.integers(0, 2, ROWS).astype("float32"), random.random(ROWS).astype("float32")
 
 
+def transcripts(random):
+    """Rows of labels of several lengths, filled up with blanks, and logits of more steps."""
+    labels = random.integers(1, CLASSES, (ROWS, 3)).astype("int32")
+    labels[1, 1:] = labels[2, 2:] = 0
+    return labels, normal(random, (ROWS, 8, CLASSES), 2)
+
+
+def repeated_transcripts(random):
+    """Labels that follow themselves, which wants a blank between; few steps."""
+    labels = numpy.array([[1, 1, 1], [2, 2, 0], [3, 1, 1], [0, 0, 0]], "int32")
+    return labels, normal(random, (4, 5, CLASSES), 2)
+
+
+def embeddings(random):
+    """Class numbers and vectors of norm 1."""
+    vectors_ = normal(random, (ROWS, CLASSES))
+    return (random.integers(0, 3, ROWS).astype("int32"),
+            vectors_ / numpy.linalg.norm(vectors_, axis=1, keepdims=True))
+
+
 # Corners: every label with probabilities at and near the ends of [0, 1].
 _ENDS = numpy.array([0, 1e-9, 1e-7, 2e-7, 0.5, 1 - 2e-7, 1 - 1e-7, 1], "float32")
 BINARY_CORNERS = (numpy.repeat(numpy.array([[0], [1]], "float32"), 8, axis=1).reshape(-1, 1),

@@ -34,6 +34,8 @@ class Initializer(Case):
     def __init__(self, name, arguments=None, shape=(200, 300), exact=False, **more):
         made = Made("initializers", name, arguments)
         self.shape, self.exact = shape, exact
+        if exact:
+            self.absolute, self.relative = 1e-6, 1e-5
         super().__init__(f"{made.lua()[13:]} for {shape}", made, **more)
 
     def options(self):
