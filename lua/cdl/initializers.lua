@@ -241,8 +241,8 @@ local function window_values(name, n, periodic)
 end
 
 M.STFT = Initializer:extend "STFT"
-M.STFT.doc = "Kernels {frame, 1, frequencies} of the short-time Fourier transform: cosines or sines under a window, the "
-  .. "frequencies being those of a transform of length 2 (frequencies - 1)."
+M.STFT.doc = "Kernels {frame, 1, frequencies} of the short-time Fourier transform: cosines or sines under a window, "
+  .. "the frequencies being those of a transform of length 2 (frequencies - 1)."
 M.STFT.signature = {
   { "side", { "real", "imag" }, "real", doc = "cosines or sines" },
   { "window", "string|list", "hann", null = true,

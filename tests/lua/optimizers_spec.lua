@@ -645,7 +645,7 @@ describe("LossScaleOptimizer", function()
     close(trained(optimizers.SGD(0.25)),
       cdl.tensor(trained(optimizers.LossScaleOptimizer(optimizers.SGD(0.25)))))
     assert.error_matches(function() optimizers.LossScaleOptimizer("sgd") end,
-      "inner_optimizer must be another optimizer, got 'sgd'")
+      "inner_optimizer must be another optimizer, got \"sgd\"")
   end)
 end)
 
