@@ -61,6 +61,9 @@ typedef struct Kernel {
     size_t (*scratch)(const Call *call); /* NULL: none; after prepare */
     double (*cost)(
         const Call *call); /* rough nanoseconds on one thread; NULL: by bytes */
+    /* Additions and multiplications, where these and not memory are the limit (profiles);
+     * NULL: memory is. */
+    double (*flops)(const Call *call);
     KernelPhase phase[KERNEL_PHASES]; /* ends at the first with run == NULL */
 } Kernel;
 

@@ -18,6 +18,7 @@
 #include "base/arena.h"
 #include "kernels/fault.h"
 #include "plan/plan.h"
+#include "plan/profile.h"
 
 enum { NO_BLOCK = -1, NO_STEP = -1 };
 
@@ -100,11 +101,12 @@ struct Plan {
     bool optimize;        /* as it was set when the plan was made */
 
     /* State between runs. */
-    bool placed;         /* offsets and barriers are valid */
-    uint64_t generation; /* of the scratch arena that the addresses are for; 0: none */
-    int unbound;         /* ports that must still be bound */
-    int n_copied;        /* ports that are copied */
-    double port_cost;    /* nanoseconds for that on one thread */
+    bool placed;          /* offsets and barriers are valid */
+    uint64_t generation;  /* of the scratch arena that the addresses are for; 0: none */
+    int unbound;          /* ports that must still be bound */
+    int n_copied;         /* ports that are copied */
+    double port_cost;     /* nanoseconds for that on one thread */
+    PlanProfile *profile; /* NULL: runs are not timed */
 };
 
 /* ---- simplify.c: the graph as the plan wants it ---- */
@@ -172,6 +174,10 @@ static inline bool block_in_scratch(const Plan *plan, const Block *block) {
 
 /* ---- schedule.c ---- Phases and barriers; needs the offsets. */
 bool plan_schedule(Plan *plan, Err *err);
+
+/* ---- profile.c ---- Around a run whose phases write their spans into profile->now. */
+void profile_begin(PlanProfile *profile);
+void profile_end(const Plan *plan);
 
 /* ---- scratch.c: the process's arena ---- */
 bool scratch_reserve(size_t bytes, Err *err);

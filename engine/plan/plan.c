@@ -161,6 +161,7 @@ void plan_free(Plan *plan) {
     for (int k = 0; k < plan->n_variables; k++) variable_release(plan->variables[k]);
     for (int k = 0; k < plan->n_constants; k++) tensor_release(&plan->constants[k]);
     for (int k = 0; k < plan->n_faults; k++) pthread_mutex_destroy(&plan->faults[k].lock);
+    plan_profile_stop(plan);
     mem_free(plan->own);
     arena_free(&plan->arena);
     mem_free(plan);
@@ -176,7 +177,11 @@ int plan_outputs(const Plan *plan) { return plan->n_out; }
 const Operand *plan_output(const Plan *plan, int index) { return &plan->outputs[index]; }
 
 PlanInfo plan_info(const Plan *plan) {
-    return (PlanInfo){.scratch_bytes = plan->scratch_bytes,
+    size_t values = 0;
+    for (int32_t k = 0; k < plan->n_blocks; k++)
+        if (block_in_scratch(plan, &plan->blocks[k])) values += plan->blocks[k].bytes;
+    return (PlanInfo){.value_bytes = values,
+                      .scratch_bytes = plan->scratch_bytes,
                       .lower_bound = plan->lower_bound,
                       .steps = plan->n_steps,
                       .barriers = plan->barriers,

@@ -26,6 +26,7 @@ typedef struct PlanStore {
 typedef struct PlanInfo {
     size_t scratch_bytes; /* this plan's share of the arena */
     size_t lower_bound;   /* most bytes alive at once, whatever the placement */
+    size_t value_bytes;   /* of all values in scratch, if none shared its memory */
     int steps, barriers, nodes;
 } PlanInfo;
 

@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <stdatomic.h>
 #include <string.h>
+#include "base/clock.h"
 #include "base/pool.h"
 #include "plan/internal.h"
 
@@ -209,6 +210,46 @@ static void walk_alone(void *context, int thread, int threads) {
     }
 }
 
+/* walk with the time of each phase; also for one thread. */
+static void walk_timed(void *context, int thread, int threads) {
+    const Plan *plan = context;
+    PlanProfile *profile = plan->profile;
+    ProfileSpan *span = profile->now + (size_t)thread * (size_t)plan->n_phases;
+    double now = clock_now();
+    if (plan->n_copied) {
+        copy_ports(plan, thread, threads);
+        double before = now;
+        now = clock_now();
+        if (thread == 0) profile->copying += now - before;
+        pool_barrier();
+    }
+    for (int32_t p = 0; p < plan->n_phases; p++) {
+        const Phase *phase = &plan->phases[p];
+        if (phase->flags) {
+            pool_barrier();
+            now = clock_now();
+            if (phase->flags & PHASE_CHECK && has_failed(plan)) return;
+        }
+        long first = 0, last = 1;
+        if (phase->parts > 1)
+            pool_share((long)phase->parts, thread, threads, &first, &last);
+        else if (thread > 0)
+            continue;
+        for (long part = first; part < last; part++) phase->run(phase->call, part);
+        span[p].begin = now;
+        span[p].end = now = clock_now();
+    }
+}
+
+static void run_timed(Plan *plan, bool share) {
+    profile_begin(plan->profile);
+    if (share)
+        pool_run(walk_timed, plan);
+    else
+        pool_run1(walk_timed, plan);
+    profile_end(plan);
+}
+
 static bool dies(const Plan *plan, int32_t number, int32_t step) {
     const Block *block = &plan->blocks[number];
     return block->into == number && block->last == step && block->first != NO_STEP &&
@@ -242,6 +283,8 @@ bool plan_run(Plan *plan, Err *err) {
         if (!prepare(plan, err)) return false;
     if (poison)
         pool_run1(walk_poisoned, plan);
+    else if (plan->profile && pool_threads() <= plan->profile->threads)
+        run_timed(plan, is_worth_sharing(plan));
     else if (is_worth_sharing(plan))
         pool_run(walk, plan);
     else

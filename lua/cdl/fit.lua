@@ -9,6 +9,7 @@ local fit_data = require "cdl.fit_data"
 local fit_keeper = require "cdl.fit_keeper"
 local fit_stream = require "cdl.fit_stream"
 local callback_profile = require "cdl.callback_profile"
+local profile = require "cdl.profile"
 local optimizers_of = require "cdl.optimizers.of_model"
 local signature = require "cdl.signature"
 local tree = require "cdl.tree"
@@ -49,6 +50,8 @@ local fit_signature = signature.new("fit", {
   { "validation_batch_size", "integer", min = 1, doc = "batch_size when left out" },
   { "validation_freq", "any", 1, doc = "validate in every n-th epoch, or in a list of epochs" },
   { "resume", "string", doc = "folder: keeps the run there, and goes on with one that was cut short" },
+  { "profile", "boolean|string", false,
+    doc = "print where the time of a step goes, at the end; a path: write a trace there, too" },
   { "profile_callbacks", "boolean", false, doc = "print what each callback's hooks cost, at the end" },
 }, { method = true, doc = "trains the model and returns its History" })
 
@@ -157,6 +160,22 @@ local function execute(run)
   if outcome then return outcome, values end
   if finished then error(values, 0) end
   core.raise(values, where)
+end
+
+-- Runs the loop with its steps timed.
+local function run_profiled(run, path)
+  local start, found = core.clock(), nil
+  profile.start(run.model)
+  do
+    local _ <close> = setmetatable({}, { __close = function() found = profile.stop(run.model) end })
+    execute(run)
+  end
+  print(profile.text(found, core.clock() - start))
+  if type(path) == "string" then
+    local written, problem = core.write_text(path, profile.trace(found))
+    if not written then core.warn(("fit: no trace is written: %s"):format(problem)) end
+  end
+  return found
 end
 
 local function part(data, batch, steps)
@@ -285,7 +304,11 @@ function M.fit(...)
     history.stop_reason = "completed"
     return history
   end
-  execute(run)
+  if args.profile then
+    history.steps = run_profiled(run, args.profile)
+  else
+    execute(run)
+  end
   if args.profile_callbacks then
     history.profile = callback_profile.name(run.profile, list)
     callback_profile.print(history.profile)

@@ -5,7 +5,7 @@ local signature = require "cdl.signature"
 local M = { null = signature.null }
 
 local modules = {}
-for name in ([[activations autodiff callbacks constraints data datasets initializers io layers losses metrics
+for name in ([[activations autodiff callbacks constraints data datasets graph initializers io layers losses metrics
     ops optimizers random regularizers schedules utils help]]):gmatch "%a+" do
   modules[name] = true
 end

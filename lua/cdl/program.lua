@@ -59,6 +59,16 @@ local function trace_step(self, mode, specs)
   end, specs, trackers.twins(self, mode))
 end
 
+--- The plans of the model's steps that are alive: a table with their modes.
+function Model:_plans()
+  local plans = rawget(self, "_plans_made")
+  if not plans then
+    plans = setmetatable({}, { __mode = "k" })
+    rawset(self, "_plans_made", plans)
+  end
+  return plans
+end
+
 --- The plan of one batch. mode is "train", "test" or "predict"; specs is the flat list of types
 -- {dtype =, shape =} of x's leaves, then y's, then sample weights', with their numbers in specs.x,
 -- specs.y and specs.w, and the structures of x and y in x_spec and y_spec. The plan's ports are in
@@ -79,6 +89,8 @@ function Model:_program(mode, specs)
     if mode == "test" and #self._trackers.list > before then
       plan = alone(self, trace_step, self, mode, specs)
     end
+    self:_plans()[plan] = mode
+    if rawget(self, "_profile") then plan:profile_start(self._profile) end
     return plan
   end)
 end

@@ -3,6 +3,6 @@ package.path = arg[0]:gsub("[^/]*$", "") .. "?.lua;" .. package.path
 -- line arrives.
 local bench = require "common"
 
-local x, y = bench.images(128)
-bench.mlp():fit(x, y, { batch_size = 128, verbose = 0 })
+local x, y = bench.images(128, 28, 1)
+bench.mlp():fit(x:reshape { -1, 784 }, y, { batch_size = 128, verbose = 0 })
 bench.emit("startup")

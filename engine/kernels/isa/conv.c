@@ -71,6 +71,11 @@ static double conv_cost(const Conv *c) {
                                       conv_taps(c) * (c->in / groups), c->dtype);
 }
 
+static double conv_flops(const Conv *c) {
+    return 2.0 * (double)(conv_pixels(c) * conv_taps(c)) * (double)c->out *
+           (double)(c->in / most(1, c->groups));
+}
+
 /* ---- forward: phase 0 packs the weights, phase 1 computes ---- */
 
 static Gemm forward_product(const Conv *c) {
@@ -164,6 +169,11 @@ static double forward_cost(const Call *call) {
     return conv_cost(&c);
 }
 
+static double forward_flops(const Call *call) {
+    Conv c = forward_of(call);
+    return conv_flops(&c);
+}
+
 /* ---- with respect to the input ---- */
 
 static size_t input_scratch(const Call *call) {
@@ -206,6 +216,11 @@ static double input_cost(const Call *call) {
     return conv_cost(&c);
 }
 
+static double input_flops(const Call *call) {
+    Conv c = input_of(call);
+    return conv_flops(&c);
+}
+
 /* ---- with respect to the kernel: phase 0 sums slices, phase 1 adds them in order ---- */
 
 static size_t kernel_scratch(const Call *call) {
@@ -245,6 +260,11 @@ static double kernel_cost(const Call *call) {
     return conv_cost(&c);
 }
 
+static double kernel_flops(const Call *call) {
+    Conv c = kernel_of(call);
+    return conv_flops(&c);
+}
+
 extern KERNEL(conv);
 extern KERNEL(conv_bias);
 extern KERNEL(conv_grad_input);
@@ -252,7 +272,8 @@ extern KERNEL(conv_grad_kernel);
 
 #define FORWARD                                                                          \
     {                                                                                    \
-        .scratch = forward_scratch, .cost = forward_cost, .phase = {                     \
+        .scratch = forward_scratch, .cost = forward_cost, .flops = forward_flops,        \
+        .phase = {                                                                       \
             {forward_pack_parts, forward_pack},                                          \
             {forward_parts, forward_run}                                                 \
         }                                                                                \
@@ -262,7 +283,9 @@ KERNEL(conv_bias) = FORWARD;
 KERNEL(conv_grad_input) = {
     .scratch = input_scratch,
     .cost = input_cost,
+    .flops = input_flops,
     .phase = {{input_pack_parts, input_pack}, {input_parts, input_run}}};
 KERNEL(conv_grad_kernel) = {.scratch = kernel_scratch,
                             .cost = kernel_cost,
+                            .flops = kernel_flops,
                             .phase = {{kernel_parts, kernel_run}, {sum_parts, sum_run}}};

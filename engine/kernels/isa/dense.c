@@ -42,6 +42,11 @@ static double cost(const Call *call) {
            each * (double)call->out[0].size;
 }
 
+static double flops(const Call *call) {
+    Gemm g = product(call);
+    return 2.0 * (double)g.rows * (double)g.columns * (double)g.depth;
+}
+
 static void activate_float(float *restrict y, int64_t n, int64_t activation) {
     if (activation == TANH) {
 #pragma omp simd
@@ -74,4 +79,4 @@ static void run(const Call *call, int64_t part) {
 }
 
 extern KERNEL(dense);
-KERNEL(dense) = {.cost = cost, .phase = {{.parts = parts, .run = run}}};
+KERNEL(dense) = {.cost = cost, .flops = flops, .phase = {{parts, run}}};

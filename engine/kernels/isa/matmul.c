@@ -83,6 +83,12 @@ static double cost(const Call *call) {
            gemm_cost(n[ROWS], n[COLUMNS], n[DEPTH], call->out[0].dtype);
 }
 
+static double flops(const Call *call) {
+    const int64_t *n = call->note;
+    return 2.0 * (double)n[BATCH] * (double)n[ROWS] * (double)n[COLUMNS] *
+           (double)n[DEPTH];
+}
+
 /* Where the matrix of an operand for batch number `batch` begins, in elements. */
 static int64_t batch_offset(const Operand *operand, const Shape *out, int64_t batch) {
     const Shape *shape = &operand->shape;
@@ -163,4 +169,4 @@ static void run(const Call *call, int64_t part) {
 
 extern KERNEL(matmul);
 KERNEL(matmul) = {
-    .prepare = prepare, .cost = cost, .phase = {{.parts = parts, .run = run}}};
+    .prepare = prepare, .cost = cost, .flops = flops, .phase = {{parts, run}}};

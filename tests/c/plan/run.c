@@ -3,6 +3,7 @@
 #include <unistd.h>
 #include "base/mem.h"
 #include "base/pool.h"
+#include "plan/profile.h"
 #include "support.h"
 
 /* ThreadSanitizer refuses threads in a child of a process with threads unless told so. */
@@ -254,6 +255,53 @@ static void bad_arguments(void) {
     graph_free(g);
 }
 
-TEST_MAIN(threads_give_the_same_bits, forked_children_train,
+/* Runs are timed until told otherwise, give the same results, and the parts of the time
+ * make no more than the whole. */
+static void profiles(void) {
+    Step s = step_new();
+    Tensor x = random_tensor(DTYPE_UINT8, shape_of(2, (int64_t)ROWS, (int64_t)COLUMNS)),
+           y = random_tensor(DTYPE_INT64, shape_of(1, (int64_t)ROWS));
+    Plan *plan = plan_new(s.graph, 2, 1, &s.loss, 0, NULL, NULL);
+    plan_bind(plan, 0, x.data);
+    plan_bind(plan, 1, y.data);
+    pool_set_threads(2);
+    CHECK(plan_run(plan, NULL));
+    float loss = *(const float *)plan_output(plan, 0)->data;
+    CHECK(!plan_profile(plan) && plan_profile_start(plan, 2, NULL));
+    for (int k = 0; k < 3; k++) {
+        CHECK(plan_run(plan, NULL));
+        CHECK(*(const float *)plan_output(plan, 0)->data == loss);
+    }
+    const PlanProfile *profile = plan_profile(plan);
+    CHECK(profile->runs == 3 && profile->kept == 2 && profile->threads == 2);
+    CHECK(profile->steps == plan_info(plan).steps);
+    double sum = profile->copying, flops = 0;
+    for (int k = 0; k < profile->steps; k++) {
+        StepInfo info = plan_step_info(plan, k);
+        CHECK(profile->step[k] >= 0 && info.bytes > 0 && info.parts >= 1);
+        sum += profile->step[k];
+        flops += info.flops;
+    }
+    CHECK(sum > 0 && sum <= profile->seconds);
+    CHECK(flops == 2.0 * ROWS * 120 * (COLUMNS + 10));
+    int last = 0; /* thread 0 has a part in every phase, one after the other */
+    for (int p = 0; p < profile->phases; p++) {
+        CHECK(profile->spans[p].begin > 0 &&
+              profile->spans[p].end >= profile->spans[p].begin);
+        CHECK(plan_phase_step(plan, p) >= last);
+        last = plan_phase_step(plan, p);
+    }
+    mem_fail_at(1);
+    CHECK(!plan_profile_start(plan, 2, NULL) && plan_profile(plan)->runs == 3);
+    plan_profile_stop(plan);
+    CHECK(!plan_profile(plan) && plan_run(plan, NULL));
+    pool_set_threads(1);
+    plan_free(plan);
+    tensor_release(&x);
+    tensor_release(&y);
+    step_free(&s);
+}
+
+TEST_MAIN(profiles, threads_give_the_same_bits, forked_children_train,
           a_training_step_copies_nothing, a_wrong_label_changes_nothing,
           rows_and_plain_memory, empty_and_scalar, bad_arguments)
