@@ -28,7 +28,7 @@ end
 
 M.dump = signature.fn("dump", {
   { "model", "any", required = true, doc = "a model" },
-  { "mode", "string", doc = "'train', 'test' or 'predict'; left out: 'train' once the model was trained, else 'predict'" },
+  { "mode", "string", doc = "'train', 'test' or 'predict'; left out: 'train' once trained, else 'predict'" },
   { "batch_size", "integer", 32, min = 1, doc = "samples, where the step has not run yet" },
 }, "The plan of a model's step as text: a line for each call of a kernel, with where its values lie.",
 function(model, mode, batch_size)
