@@ -10,6 +10,7 @@
  *       results = function(mode) ... end,              -- the metrics' plan, names
  *       reset = function(mode) ... end, pack = function(outputs) ... end,
  *       finish = function() ... end,                   -- fit: before on_train_end
+ *       place = {epoch =, batch =, pass =, drawn =},   -- fit: where it goes on
  *       profile = true,                                -- becomes the list of hooks' times
  *     }
  *     part = { leaves = {tensors}, batch =, drop_remainder =, steps =,
@@ -18,7 +19,6 @@
  *              rows =, order = function(pass) ... return int64_tensor end }
  *     part = { draw = function() ... return {tensors} or nil end, -- nil ends the pass
  *              start = function(pass) ... end, copy = boolean, batches =, steps = }
- *     train's part of a run that goes on within a pass: pass =, drawn = batches of it
  *
  * It returns the outcome and the values (evaluate: metrics; predict: outputs), or nil,
  * a message and whether that is finished text (an error that Lua code raised) or wants

@@ -105,6 +105,8 @@ bool run_push_data_place(lua_State *L, const Run *run);
 
 /* ---- fit_spec.c: in the frame of core.run_loop ---- */
 void run_read_epochs(lua_State *L, Run *run);
+/* {epoch =, batch =, pass =, drawn =}. */
+void run_read_place(lua_State *L, int table, FitPlace *place);
 
 /* ---- fit_logs.c: in protected functions ---- */
 void run_push_logs(lua_State *L, Run *run, HookLogs kind);

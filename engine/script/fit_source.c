@@ -235,8 +235,6 @@ void run_read_part(lua_State *L, Run *run, FitMode mode) {
         bool is_stream = lua_getfield(L, part, "draw") != LUA_TNIL;
         lua_pop(L, 1);
         into->steps = read_integer(L, part, "steps", 0);
-        into->drawn = read_integer(L, part, "drawn", 0);
-        if (mode == FIT_TRAIN) run->fit.pass = read_integer(L, part, "pass", 0);
         into->source = is_stream ? new_stream(L, run, mode, &err)
                                  : new_tensor_source(L, run, mode, &err);
         if (!into->source) script_error(L, &err);

@@ -11,11 +11,23 @@ static int64_t read_integer(lua_State *L, int table, const char *field,
     return value;
 }
 
+void run_read_place(lua_State *L, int table, FitPlace *place) {
+    *place = (FitPlace){
+        .epoch = read_integer(L, table, "epoch", 1),
+        .batch = read_integer(L, table, "batch", 0),
+        .pass = read_integer(L, table, "pass", 0),
+        .drawn = read_integer(L, table, "drawn", 0),
+    };
+}
+
 void run_read_epochs(lua_State *L, Run *run) {
     Fit *fit = &run->fit;
     fit->first_epoch = read_integer(L, RUN_SPEC, "first_epoch", 1);
     fit->last_epoch = read_integer(L, RUN_SPEC, "last_epoch", 1);
     fit->validation_every = read_integer(L, RUN_SPEC, "validation_every", 1);
+    fit->moved = lua_getfield(L, RUN_SPEC, "place") == LUA_TTABLE;
+    if (fit->moved) run_read_place(L, lua_gettop(L), &fit->place);
+    lua_pop(L, 1);
     if (lua_getfield(L, RUN_SPEC, "validation_epochs") == LUA_TTABLE) {
         int n = (int)lua_rawlen(L, -1);
         run->validation_epochs =

@@ -18,6 +18,9 @@ static bool call_hook(Fit *fit, Hook hook, int64_t number, Err *err) {
 
 static bool interrupted(const Fit *fit) { return fit->outcome == FIT_INTERRUPTED; }
 
+/* What is going on ends here: the run is over, or it goes on elsewhere. */
+static bool broken_off(const Fit *fit) { return interrupted(fit) || fit->moved; }
+
 static const Hook batch_begin[FIT_MODES] = {HOOK_train_batch_begin, HOOK_test_batch_begin,
                                             HOOK_predict_batch_begin};
 static const Hook batch_end[FIT_MODES] = {HOOK_train_batch_end, HOOK_test_batch_end,
@@ -32,7 +35,7 @@ static int64_t expected_rows(const FitPart *part, int64_t batch_rows) {
 
 static bool run_batch(Fit *fit, FitMode mode, const Batch *batch, Err *err) {
     if (!call_hook(fit, batch_begin[mode], fit->batch, err)) return false;
-    if (interrupted(fit)) return true;
+    if (broken_off(fit)) return true;
     Plan *plan = step_run(fit, mode, batch, err);
     if (!plan) return false;
     fit->batch_rows = batch->rows;
@@ -90,8 +93,9 @@ static SourceState draw(Fit *fit, FitMode mode, Batch *batch, Err *err) {
  * fit->batch is the number of the last one, 0 when there was none. */
 static bool run_batches(Fit *fit, FitMode mode, Err *err) {
     FitPart *part = &fit->part[mode];
-    fit->batch = 0;
-    for (int64_t k = 1; part->steps == 0 || k <= part->steps; k++) {
+    fit->batch = mode == FIT_TRAIN ? fit->done : 0;
+    if (fit->batch > 0 && fit->stop[mode]) return true;
+    for (int64_t k = fit->batch + 1; part->steps == 0 || k <= part->steps; k++) {
         Batch batch;
         fit->batch = k;
         SourceState state = draw(fit, mode, &batch, err);
@@ -102,7 +106,7 @@ static bool run_batches(Fit *fit, FitMode mode, Err *err) {
             return true;
         }
         if (!run_batch(fit, mode, &batch, err)) return false;
-        if (interrupted(fit) || fit->stop[mode]) return true;
+        if (broken_off(fit) || fit->stop[mode]) return true;
         if (fit->host->interrupted()) {
             fit->outcome = FIT_INTERRUPTED;
             return true;
@@ -124,11 +128,11 @@ static bool evaluate(Fit *fit, Err *err) {
     const FitHost *host = fit->host;
     if (!host->begin(fit, FIT_TEST, err)) return false;
     if (!call_hook(fit, HOOK_test_begin, 0, err)) return false;
-    if (interrupted(fit)) return true;
+    if (broken_off(fit)) return true;
     if (!host->reset(fit, FIT_TEST, err)) return false;
     if (!start_pass(fit, FIT_TEST, 1, err)) return false;
     if (!run_batches(fit, FIT_TEST, err)) return false;
-    if (interrupted(fit)) return true;
+    if (broken_off(fit)) return true;
     fit->validated = fit->batch > 0;
     if (fit->validated) return call_hook(fit, HOOK_test_end, 0, err);
     log_warning("fit: the validation data gave no batch in epoch %lld, so it has no "
@@ -148,9 +152,10 @@ static bool wants_validation(const Fit *fit) {
 }
 
 /* Without a number of steps an epoch is a pass. With one, the data go on where the
- * last epoch left them. */
+ * last epoch left them; so they do within an epoch that a run was moved to. */
 static bool start_data(Fit *fit, Err *err) {
     FitPart *part = &fit->part[FIT_TRAIN];
+    if (fit->done > 0) return true;
     if (part->steps > 0 && fit->pass > 0 && !source_ended(part->source)) {
         part->goes_on = true;
         return true;
@@ -159,14 +164,20 @@ static bool start_data(Fit *fit, Err *err) {
     return start_pass(fit, FIT_TRAIN, fit->pass, err);
 }
 
-/* A run that is continued within a pass draws again what that pass has given already. */
-static bool resume_data(Fit *fit, Err *err) {
+/* Takes the run to its place. Within a pass it draws again what that pass has given
+ * already. */
+static bool go_to_place(Fit *fit, Err *err) {
     FitPart *part = &fit->part[FIT_TRAIN];
-    int64_t given = part->drawn;
     Batch batch;
-    if (part->steps == 0 || fit->pass == 0) return true;
+    fit->moved = false;
+    fit->epoch = fit->place.epoch;
+    fit->done = fit->place.batch;
+    fit->pass = fit->place.pass;
+    fit->batch = 0;
+    if (fit->pass == 0 || (part->steps == 0 && fit->done == 0)) return true;
     if (!start_pass(fit, FIT_TRAIN, fit->pass, err)) return false;
-    while (part->drawn < given) {
+    part->goes_on = false; /* a pass that is shorter now ends, and none begins */
+    while (part->drawn < fit->place.drawn) {
         SourceState state = draw(fit, FIT_TRAIN, &batch, err);
         if (state == SOURCE_ERROR) return interrupted(fit);
         if (state == SOURCE_END) break;
@@ -189,35 +200,44 @@ static bool run_epoch(Fit *fit, Err *err) {
     fit->batch = 0;
     fit->validated = false;
     if (!call_hook(fit, HOOK_epoch_begin, fit->epoch, err)) return false;
-    if (interrupted(fit)) return true;
+    if (broken_off(fit)) return true;
     if (!start_data(fit, err) || !run_batches(fit, FIT_TRAIN, err)) return false;
-    if (interrupted(fit)) return true;
+    if (broken_off(fit)) return true;
     if (fit->batch == 0) {
         stop_without_data(fit);
         return true;
     }
     if (wants_validation(fit)) {
         if (!evaluate(fit, err)) return false;
-        if (interrupted(fit)) return true;
+        if (broken_off(fit)) return true;
     }
     return host->epoch(fit, err) && call_hook(fit, HOOK_epoch_end, fit->epoch, err);
+}
+
+static bool run_epochs(Fit *fit, Err *err) {
+    fit->epoch = fit->first_epoch;
+    /* A run that is continued after the epoch at which it was told to stop. */
+    bool over = fit->first_epoch > fit->last_epoch && fit->stop[FIT_TRAIN];
+    if (over && !interrupted(fit)) fit->outcome = FIT_STOPPED;
+    while (!interrupted(fit)) {
+        if (fit->moved && !go_to_place(fit, err)) return false;
+        if (interrupted(fit) || fit->epoch > fit->last_epoch) break;
+        if (!run_epoch(fit, err)) return false;
+        if (fit->moved) continue;
+        if (fit->stop[FIT_TRAIN]) {
+            if (!interrupted(fit)) fit->outcome = FIT_STOPPED;
+            break;
+        }
+        fit->epoch++;
+        fit->done = 0;
+    }
+    return true;
 }
 
 static bool train(Fit *fit, Err *err) {
     if (!fit->host->begin(fit, FIT_TRAIN, err) || !fit->host->lookup(fit, err))
         return false;
-    if (!call_hook(fit, HOOK_train_begin, 0, err) || !resume_data(fit, err)) return false;
-    /* A run that is continued after the epoch at which it was told to stop. */
-    bool over = fit->first_epoch > fit->last_epoch && fit->stop[FIT_TRAIN];
-    if (over && !interrupted(fit)) fit->outcome = FIT_STOPPED;
-    for (fit->epoch = fit->first_epoch; fit->epoch <= fit->last_epoch; fit->epoch++) {
-        if (interrupted(fit)) break;
-        if (!run_epoch(fit, err)) return false;
-        if (fit->stop[FIT_TRAIN]) {
-            if (!interrupted(fit)) fit->outcome = FIT_STOPPED;
-            break;
-        }
-    }
+    if (!call_hook(fit, HOOK_train_begin, 0, err) || !run_epochs(fit, err)) return false;
     if (interrupted(fit)) fit->host->interrupt_seen(fit);
     if (fit->last_epoch > 0 && !fit->host->finish(fit, err)) return false;
     FitOutcome outcome = fit->outcome;

@@ -12,7 +12,12 @@
  * and after an epoch's end; an interrupt (Ctrl-C) after a batch, and it ends the run
  * without the epoch's end. So do data that have no batch for an epoch. Errors unwind by
  * return values; a plan that fails has changed no variable, so the model is always left
- * as after a whole step. */
+ * as after a whole step.
+ *
+ * A run may go on at any batch of any epoch: with `moved` set before it begins (a run
+ * that was cut short), or by a hook (one that goes back to a former state), which ends
+ * the batch, the evaluation and the epoch in which that hook was called. The data are
+ * put there by drawing; the model and the callbacks are the host's. */
 #ifndef CDL_TRAIN_FIT_H
 #define CDL_TRAIN_FIT_H
 #include "data/source.h"
@@ -45,6 +50,12 @@ typedef struct FitPart {
     FitPlan plan[FIT_PLANS];
     int plans, last; /* how many, and the one used last */
 } FitPart;
+
+/* Where a run goes on: behind so many batches of an epoch. drawn: batches that the pass
+ * over the training data has given by then; pass 0: none has begun. */
+typedef struct FitPlace {
+    int64_t epoch, batch, pass, drawn;
+} FitPlace;
 
 typedef struct Fit Fit;
 
@@ -82,8 +93,10 @@ struct Fit {
     bool validated;       /* in this epoch */
     int64_t epoch, batch; /* batch: the one that is drawn or runs, or was the last */
     int64_t batch_rows;   /* of the batch that ran last */
-    int64_t pass; /* over the training data; set, with the part's `drawn`, by a run
-                           that is continued within a pass */
+    int64_t pass;         /* over the training data */
+    bool moved;           /* the run goes on at `place`, which takes this back */
+    FitPlace place;
+    int64_t done; /* batches of this epoch that were done when the run was moved to it */
     FitOutcome outcome;
     Collect collect; /* what predict gives */
     bool warned;     /* that the data ran out */

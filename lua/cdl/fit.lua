@@ -190,7 +190,7 @@ local function read_validation(args, model, training)
   if fit_stream.is_source(given) then
     return training, fit_stream.read("fit: validation_data", model,
       { x = given, batch_size = args.validation_batch_size },
-      { key = function() return "validation" end })
+      { key = function() return "validation" end, in_fit = true })
   elseif given ~= nil then
     return training, fit_data.read_validation("fit: validation_data", model, given, training)
   elseif args.validation_split > 0 then
@@ -231,23 +231,12 @@ local function read_training(run, args)
   local model = args.model
   local number = (model._fits or 0) + 1
   local data = fit_stream.read("fit", model, args, {
-    first_pass = args.steps_per_epoch and math.max(1, run.train and run.train.pass or 1) or args.initial_epoch,
-    class_weight = args.class_weight,
-    key = function(pass) return ("fit/%d/%d"):format(run.train and run.train.fit or number, pass) end,
+    first_pass = args.steps_per_epoch and math.max(1, run.place and run.place.pass or 1) or args.initial_epoch,
+    class_weight = args.class_weight, in_fit = true,
+    key = function(pass) return ("fit/%d/%d"):format(number, pass) end,
   })
   if data.stream then data:peek() end
   return data
-end
-
--- Puts the data where a run that is continued left them: a pass is drawn again up to there, but a
--- generator that has a state gets that one with the snapshot.
-local function go_on_with_data(train, data, place)
-  train.pass, train.drawn = place.pass, train.load_state and 0 or place.drawn
-  if data.noun == "generator" and not train.load_state then
-    core.warn(("fit: the run goes on, but its generator cannot tell where it was: it begins anew%s "
-      .. "(cdl.data.from_generator, or an object with state() and load_state(), goes on where it was)"):format(
-      train.steps and place.drawn > 0 and (", and %d batches are passed over"):format(place.drawn) or ""))
-  end
 end
 
 local function is_of_tensors(data) return data and not data.stream and not data.placed end
@@ -277,12 +266,10 @@ function M.fit(...)
 
   local batch = batch_rows(training, args.batch_size, args.steps_per_epoch)
   run.first_epoch, run.last_epoch = args.initial_epoch, args.epochs
-  local place = run.train
   run.train = part(training, batch, args.steps_per_epoch)
-  if place then go_on_with_data(run.train, training, place) end
-  list.data = run.train.state and run.train or nil
   run.train.shuffle, run.train.seed = is_of_tensors(training) and shuffle or nil, fit_data.seed()
   plan_validation(run, args, validation, args.batch_size)
+  if keeper then fit_keeper.go_on_with_data(keeper, run, data_of) end
   run.callbacks, run.profile = list, args.profile_callbacks
   run.finish = function()
     for _, entry in ipairs(optimizers_of(model)) do entry.optimizer:finalize() end

@@ -21,9 +21,50 @@ function M.open(keeper, list, args, run)
   local place = keeper:open(args.model, list, args.epochs)
   if place then
     args.initial_epoch = place.epoch
-    run.train = { pass = args.steps_per_epoch and place.pass or nil, drawn = place.drawn }
+    run.place = place
   end
   keeper.first_epoch = args.initial_epoch
+end
+
+-- The parts of the run whose data are objects that tell where they are.
+local function with_state(run)
+  local parts = {}
+  for _, mode in ipairs { "train", "test" } do
+    if run[mode] and run[mode].state then parts[mode] = run[mode] end
+  end
+  return parts
+end
+
+local function warn_begins_anew(what, more)
+  core.warn(("fit: the run goes on, but its %s cannot tell where it was: it begins anew%s "
+    .. "(cdl.data.from_generator, or an object with state() and load_state(), goes on where it was)"):format(
+    what, more))
+end
+
+--- How the data of a run that goes on come to their place: the loop draws again what the pass has
+-- given; a generator that has a state gets that one with the snapshot; one that has none begins
+-- anew, and so does the epoch.
+function M.go_on_with_data(keeper, run, data_of)
+  keeper.data = with_state(run)
+  local place, test = run.place, data_of.test
+  if not place or place.pass == 0 then return end -- nothing has been drawn
+  if test and test.noun == "generator" and not keeper.data.test then
+    warn_begins_anew("validation generator", "")
+  end
+  if data_of.train.noun ~= "generator" then return end
+  local given = place.drawn
+  place.drawn = 0
+  if keeper.data.train then return end
+  if place.batch > 0 then
+    place.batch = 0
+    keeper:restart_epoch()
+    warn_begins_anew("generator", ", and so does epoch " .. place.epoch)
+  elseif run.train.steps and given > 0 then
+    warn_begins_anew("generator", (", and %d batches are passed over"):format(given))
+    place.drawn = given
+  else
+    warn_begins_anew("generator", "")
+  end
 end
 
 --- What a run is made of besides its state: a run that goes on compares it.

@@ -11,6 +11,7 @@ local core = require "cdl.core"
 local fit_data = require "cdl.fit_data"
 local class = require "cdl.class"
 local element = require "cdl.data.element"
+local random = require "cdl.random"
 local words = require "cdl.words"
 local Dataset = require "cdl.data.dataset"
 
@@ -41,9 +42,19 @@ local function set_draw(self, f)
   self.next, self.thread = f, thread_of(f)
 end
 
+-- What a fit's data draw at random is a function of the pass, so that it can be drawn again. Data of
+-- evaluate and predict draw as any other code does.
+local function ask(self, f, ...)
+  if self.random then return random.within(self.random, f, ...) end
+  return f(...)
+end
+
+local function start_random(self, name) self.random = self.in_fit and random.new_stream("data/" .. name) or nil end
+
 local function open_pass(self, pass)
   self.pass_name, self.drawn, self.pending = self.key(pass), 0, nil
-  set_draw(self, self.open_source(self.pass_name))
+  start_random(self, self.pass_name)
+  set_draw(self, ask(self, self.open_source, self.pass_name))
 end
 
 -- ---- batches ----
@@ -120,8 +131,8 @@ end
 -- Draws a batch; nil at the end of the pass.
 local function draw(self)
   if self.thread and coroutine.status(self.thread) == "dead" then return end_pass(self) end
-  local x, y, w, more = self.next()
-  if x == nil and self.loaded then x, y, w, more = self.next() end
+  local x, y, w, more = ask(self, self.next)
+  if x == nil and self.loaded then x, y, w, more = ask(self, self.next) end
   self.loaded = nil
   local where = ("%s: batch %d of the %s"):format(self.where, self.drawn + 1, self.noun)
   if x == nil then
@@ -154,19 +165,20 @@ end
 -- Where the run is: the batch that peek has drawn is still to come.
 local function state_of(self)
   if self.pending then return self.state_before end
-  return self.object:state()
+  return { object = copy_state(self.object:state()), draws = self.random and self.random.draws or 0 }
 end
 
 -- The state may be that of the end of a pass whose nil the run had not met yet.
 local function load_state(self, state)
   self.pending, self.drawn, self.loaded = nil, 0, true
-  self.object:load_state(state)
+  if self.random then self.random.draws = state.draws end
+  self.object:load_state(state.object)
 end
 
 --- Draws the first batch, which the run will get as its first. Its tensors are copied where the
 -- generator may refill them.
 function Stream:peek()
-  if has_state(self) then self.state_before = copy_state(self.object:state()) end
+  if has_state(self) then self.state_before = state_of(self) end
   local batch = draw(self)
   if not batch then
     core.raise(("%s: the %s has no batch: its first call gave nil"):format(self.where, self.noun))
@@ -201,6 +213,7 @@ end
 local function open_generator(self, given)
   self.noun, self.copy = "generator", true
   self.object = type(given) == "table" and given or nil
+  start_random(self, self.key(0))
   set_draw(self, self.object and function() return given() end or given)
 end
 
@@ -215,7 +228,7 @@ end
 
 local function new_stream(where, model, given, options)
   local self = setmetatable({ stream = true, where = where, model = model, only_x = options.only_x,
-    key = options.key, class_weight = options.class_weight, drawn = 0 }, Stream)
+    key = options.key, in_fit = options.in_fit, class_weight = options.class_weight, drawn = 0 }, Stream)
   if class.is(given, Dataset) then open_dataset(self, given) else open_generator(self, given) end
   if self.open_source and options.first_pass then open_pass(self, options.first_pass) end
   return self
@@ -260,7 +273,8 @@ end
 
 --- The data of a run: args.x, args.y and args.sample_weight as fit_data.read reads them, or a
 -- stream where args.x is a source. options: first_pass, its number, opened at once; key(pass), the
--- name of a dataset's pass; only_x: targets are passed over; class_weight, for a source's samples.
+-- name of a dataset's pass (0: of all that a generator gives); in_fit; only_x: targets are passed over;
+-- class_weight, for a source's samples.
 function M.read(where, model, args, options)
   local given = args.x
   if M.is_source(given) then

@@ -1,7 +1,8 @@
 --- Random numbers (`cdl.random`): functions of (seed, stream, step, element), so that they repeat
 -- whatever the number of threads and the order of computing (Philox4x32-10).
 --
--- Eager draws take the next step of the stream "eager". In a model's step the stream is the
+-- Eager draws take the next step of the stream "eager"; in the data of a fit that of the pass over
+-- them, so that a pass can be drawn again. In a model's step the stream is the
 -- place of what draws (the layer's place in its model and the number of the call), and the step
 -- is the model's own counter, so every step draws fresh numbers.
 local core = require "cdl.core"
@@ -10,8 +11,23 @@ local signature = require "cdl.signature"
 
 local M = {}
 
-local seed, eager_draws, weight_draws, models, functions
+local seed, weight_draws, models, functions
 local seedings = 0
+
+--- A stream of eager draws: its name and how often it was drawn from.
+function M.new_stream(name) return { hash = core.hash(name), draws = 0 } end
+
+local eager = M.new_stream "eager"
+local stream_now = eager
+
+--- Calls f(...), whose eager draws come from that stream.
+function M.within(stream, f, ...)
+  local before = stream_now
+  local _ <close> = setmetatable({}, { __close = function() stream_now = before end })
+  stream_now = stream
+  return f(...)
+end
+
 local given = false -- the seed was set, not drawn
 
 --- The variable that holds the seed: plans read it, so a new seed needs no new plan.
@@ -28,7 +44,7 @@ local function change_seed(value)
 end
 
 local function set_seed(value)
-  eager_draws, weight_draws, models, functions = 0, 0, 0, 0
+  eager.draws, weight_draws, models, functions = 0, 0, 0, 0
   seedings = seedings + 1
   change_seed(value)
 end
@@ -48,7 +64,7 @@ set_seed(core.entropy())
 
 --- The state of everything random outside of models, a table for snapshots.
 function M.state()
-  return { seed = seed, given = given, eager_draws = eager_draws, weight_draws = weight_draws,
+  return { seed = seed, given = given, eager_draws = eager.draws, weight_draws = weight_draws,
     models = models, functions = functions }
 end
 
@@ -61,8 +77,8 @@ end
 --- Goes on from such a state.
 function M.load_state(state)
   M.load_seed(state)
-  eager_draws, weight_draws, models = state.eager_draws, state.weight_draws, state.models
-  functions = state.functions or functions
+  eager.draws, weight_draws, models = state.eager_draws, state.weight_draws, state.models
+  functions = state.functions
 end
 
 --- The number of a model since the seed was set: part of its streams.
@@ -84,8 +100,8 @@ function M.seedings() return seedings end
 -- cdl.random's seed.
 local function next_draw(own_seed)
   if not core.in_trace() then
-    eager_draws = eager_draws + 1
-    return core.tensor({ own_seed or seed, eager_draws }, "int64"), core.hash "eager"
+    stream_now.draws = stream_now.draws + 1
+    return core.tensor({ own_seed or seed, stream_now.draws }, "int64"), stream_now.hash
   end
   local here = scope.current()
   local stream = core.hash(("%s#%d"):format(here.stream, scope.count_draw()))

@@ -1,15 +1,11 @@
 --- Snapshots: the state of a training run in one file, from which it goes on with the same bits.
 --
--- A snapshot is a table: where the run is (the epoch to run next, the batch within it, 0 at its
--- border, and the position in the data), the model's weights, step counter and optimizers, the
--- random numbers' state, each callback's state() (History's is the history), and what the run was
--- made of, so that differences can be told. In the file it is an .npz archive: an array for each
--- tensor, named by its place in the table, and an array of bytes, `snapshot`, the rest as text
--- (cdl/serialize.lua). One file is one rename, so a snapshot is whole or not there.
---
--- A snapshot within an epoch (batch > 0) holds the weights and optimizers of that batch; all that
--- counts epochs (callbacks, history, position in the data, draws outside of steps) is of the
--- epoch's begin, since that is where the run goes on.
+-- A snapshot is a table: where the run is (the epoch to run next, the batches of it that are done
+-- already, and the position in the data), the model's weights, step counter and optimizers, the
+-- running metrics, the random numbers' state, each callback's state() (History's is the history), and
+-- what the run was made of, so that differences can be told. In the file it is an .npz archive: an
+-- array for each tensor, named by its place in the table, and an array of bytes, `snapshot`, the rest
+-- as text (cdl/serialize.lua). One file is one rename, so a snapshot is whole or not there.
 local class = require "cdl.class"
 local core = require "cdl.core"
 local optimizers_of = require "cdl.optimizers.of_model"
@@ -19,13 +15,13 @@ local words = require "cdl.words"
 
 local M = {}
 
-local VERSION = 1
+local VERSION = 2
 local TEXT = "snapshot" -- the name of the array that holds the text
 
 -- ---- callbacks ----
 
---- The states of the callbacks that have one, by the callbacks' keys in the list.
-function M.states_of(list)
+-- The states of the callbacks that have one, by the callbacks' keys in the list.
+local function states_of(list)
   local states = {}
   for i, key in ipairs(list:keys()) do
     local callback = list[i]
@@ -40,20 +36,20 @@ function M.states_of(list)
   return states
 end
 
---- A copy that later changes of tables and tensors do not reach.
-function M.copy(value)
+-- A copy that later changes of tables and tensors do not reach.
+local function copy(value)
   if core.is_tensor(value) then return core.copy(value) end
   if not words.is_plain(value) then return value end
   local result = {}
-  for key, entry in next, value do result[key] = M.copy(entry) end
+  for key, entry in next, value do result[key] = copy(entry) end
   return result
 end
 
---- Gives the callbacks their states.
-function M.restore_callbacks(states, list)
+-- Gives the callbacks their states; a state may be given several times.
+local function restore_callbacks(states, list)
   for i, key in ipairs(list:keys()) do
     local callback = list[i]
-    if states[key] and callback.load_state then callback:load_state(states[key]) end
+    if states[key] and callback.load_state then callback:load_state(copy(states[key])) end
   end
 end
 
@@ -69,8 +65,8 @@ local function optimizer_state(entry)
     scheduled = optimizer._schedule ~= nil, variables = optimizer.variables }
 end
 
---- The model's part: its variables themselves, which are read when the snapshot is written.
-function M.state_of_model(model)
+-- The model's part: its variables themselves, which are read when the snapshot is written.
+local function state_of_model(model)
   local paths, optimizers = {}, {}
   for i, variable in ipairs(model.weights) do paths[i] = variable.path end
   for i, entry in ipairs(optimizers_of(model)) do optimizers[i] = optimizer_state(entry) end
@@ -134,9 +130,9 @@ function M.prepare(contents, model)
   return differences
 end
 
---- Puts weights, optimizers and counters into the model. Raises when the weights are other ones;
+-- Puts weights, optimizers and counters into the model. Raises when the weights are other ones;
 -- an optimizer that does not fit begins anew, and is named in the list that is returned.
-function M.restore_model(saved, model, where)
+local function restore_model(saved, model, where)
   local problem = misfit(saved.weights, saved.paths, model.weights)
   if problem then
     core.raise(("%s is of another model than '%s': of the weights, %s"):format(where, model.name, problem))
@@ -152,6 +148,67 @@ function M.restore_model(saved, model, where)
       or (not by_name[state.name] and "it is missing here")
     if problem then differences[#differences + 1] = ("the optimizer '%s': %s"):format(state.name, problem) end
   end
+  return differences
+end
+
+-- ---- running metrics ----
+
+local function trackers_of(model)
+  local trackers = rawget(model, "_trackers")
+  return trackers and trackers.list or {}
+end
+
+local function state_of_metrics(model)
+  local states = {}
+  for _, tracker in ipairs(trackers_of(model)) do states[tracker.name] = tracker.metric.variables end
+  return states
+end
+
+-- Puts the running metrics of an epoch back; adds differences, in words.
+local function restore_metrics(saved, model, differences)
+  local seen = {}
+  for _, tracker in ipairs(trackers_of(model)) do
+    local arrays, variables = saved[tracker.name], tracker.metric.variables
+    seen[tracker.name] = true
+    local problem = not arrays and "is new" or misfit(arrays, {}, variables)
+    if problem then
+      differences[#differences + 1] = ("the metric '%s': %s"):format(tracker.name, problem)
+    else
+      assign_all(variables, arrays)
+    end
+  end
+  for _, name in ipairs(words.sorted_keys(saved)) do
+    if not seen[name] then differences[#differences + 1] = ("the metric '%s': is missing"):format(name) end
+  end
+end
+
+-- ---- the whole run ----
+
+--- The state of a run whose callbacks are `list` (nil: driven by hand). place: {epoch =, batch =}, and
+-- in a fit {pass =, drawn =}, the position in the data; data: generators that have a state, by
+-- mode. Variables stand there themselves.
+function M.take(model, list, place, data)
+  local states = {}
+  for mode, part in pairs(data or {}) do states[mode] = part.state() end
+  return { epoch = place.epoch, batch = place.batch, pass = place.pass or 0, drawn = place.drawn or 0,
+    stop = model.stop_training == true, steps = list and list.params and list.params.steps,
+    model = state_of_model(model), metrics = place.batch > 0 and state_of_metrics(model) or {},
+    callbacks = list and states_of(list) or {}, data = states, random = random.state() }
+end
+
+--- Puts model, callbacks, data and random numbers into that state; gives differences, in words.
+-- where: what the state is called in messages.
+function M.restore(contents, model, list, data, where)
+  local differences = restore_model(contents.model, model, where)
+  if contents.batch > 0 then restore_metrics(contents.metrics, model, differences) end
+  if list then
+    restore_callbacks(contents.callbacks, list)
+    if list.params and list.params.steps == nil then list.params.steps = contents.steps end
+  end
+  for mode, state in pairs(contents.data) do
+    if data and data[mode] then data[mode].load_state(copy(state)) end
+  end
+  random.load_state(contents.random)
   return differences
 end
 
@@ -236,7 +293,7 @@ local function check(contents)
   if contents.version ~= VERSION then
     return ("it is of version %s; this program reads version %d"):format(tostring(contents.version), VERSION)
   end
-  for _, name in ipairs { "model", "callbacks", "random", "identity" } do
+  for _, name in ipairs { "model", "metrics", "callbacks", "data", "random", "identity" } do
     if type(contents[name]) ~= "table" then return ("its part '%s' is missing"):format(name) end
   end
   for _, name in ipairs { "epoch", "batch", "pass", "drawn" } do
@@ -256,8 +313,5 @@ function M.read(path)
   if problem then return nil, ("%s: %s"):format(path, problem) end
   return contents
 end
-
---- The random numbers' state, and putting it back.
-M.random_state, M.restore_random = random.state, random.load_state
 
 return M

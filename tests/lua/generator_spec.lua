@@ -258,17 +258,18 @@ describe("fit with a generator", function()
     new_model():fit(numbers, quiet { callbacks = counter })
     assert.same({ 4 }, counts)
 
-    local data = require "cdl.fit_stream".read("fit", new_model(), { x = setmetatable({ at = 0 }, Numbers) }, {})
+    local data = require "cdl.fit_stream".read("fit", new_model(), { x = setmetatable({ at = 0 }, Numbers) },
+      { key = tostring })
     local part = data:peek():part()
-    assert.equal(0, part.state()) -- the batch that was drawn to build is still to come
+    assert.equal(0, part.state().object) -- the batch that was drawn to build is still to come
     part.draw()
-    assert.equal(1, part.state())
-    part.load_state(2)
+    assert.equal(1, part.state().object)
+    part.load_state { object = 2, draws = 0 }
     part.start(1)
     local drawn = 0
     while part.draw() do drawn = drawn + 1 end
     assert.equal(2, drawn)
-    assert.equal(5, part.state())
+    assert.equal(5, part.state().object)
   end)
 
   it("works under its old name", function()

@@ -669,13 +669,14 @@ file("backup_and_restore", function()
     local backup = callbacks.BackupAndRestore(folder "subdir", { save_freq = 1 })
     assert.matches("interruption", problem_of(fit, backup, 2, interrupting("on_batch_end", 2)), 1, true)
     assert.equal("folder", core.path_kind(folder "subdir"))
-    assert.same({ 1, 2, 2 }, { backup.current_epoch, backup.last_batch, counter() })
+    -- The interruption comes before the snapshot of batch 2, which waits for all callbacks.
+    assert.same({ 1, 1, 2 }, { backup.current_epoch, backup.last_batch, counter() })
     local history
-    local text = warned(function() history = fit(backup, 5) end)
-    assert.matches("was saved after batch 2 of epoch 1; this epoch begins again", text, 1, true)
+    assert.equal("", warned(function() history = fit(backup, 5) end))
     assert.equal(6, backup.current_epoch)
     assert.equal(5, history.epoch[#history.epoch])
-    assert.equal(17, counter()) -- two steps, and five whole epochs
+    -- Keras begins the epoch again (17 steps); here it goes on, as if it had never been cut short.
+    assert.equal(15, counter())
   end)
 
   case("test_best_case_epoch", function()

@@ -1,11 +1,14 @@
 --- Keeps a run in a folder, so that a script that was killed and is started again goes on where it
--- was: at the last border between two epochs, with the same bits as if it had never stopped.
+-- was, with the same bits as if it had never stopped.
 --
 -- A snapshot (cdl/snapshot.lua) is written when training begins and after every epoch, when all
--- other callbacks have heard of its end; each replaces the one before in one step. With a number
--- of batches as save_freq one is written after every so many batches, too; from such a one the
--- epoch is begun again, as in Keras, with the weights of that batch. A run that ends by itself
--- takes its folder away, unless delete_checkpoint is false: then it is not trained again.
+-- other callbacks have heard of its end; with a number of batches as save_freq also after every so
+-- many batches. Each replaces the one before in one step. A run that ends by itself takes its folder
+-- away, unless delete_checkpoint is false: then it is not trained again.
+--
+-- A run that goes on within an epoch begins that epoch as any other, so that callbacks without a
+-- state() may get ready for it; then everything is put into the state of the snapshot, and the next
+-- batch comes.
 local core = require "cdl.core"
 local signature = require "cdl.signature"
 local snapshot = require "cdl.snapshot"
@@ -21,7 +24,8 @@ BackupAndRestore.signature = signature.new("BackupAndRestore", {
 }, { doc = "goes on with a run that was killed (keras.callbacks.BackupAndRestore)" })
 
 --- The run's state is whole when all others have done their part.
-BackupAndRestore.runs_last = { on_train_begin = true, on_epoch_end = true, on_exit = true }
+BackupAndRestore.runs_last = { on_train_begin = true, on_epoch_begin = true, on_train_batch_end = true,
+  on_epoch_end = true, on_exit = true }
 
 local FILE, BEFORE = "latest.npz", "latest.npz.bkp"
 
@@ -83,7 +87,7 @@ local function find_snapshot(self)
 end
 
 --- Looks for a run to go on with, before fit reads its data. Gives the place where it goes on:
--- epoch, fits (its number among the model's fits), pass and drawn (position in the data).
+-- epoch, batch, pass and drawn (position in the data).
 function BackupAndRestore:open(model, list, epochs)
   self.list, self.epochs = list, epochs
   local found = find_snapshot(self)
@@ -91,10 +95,10 @@ function BackupAndRestore:open(model, list, epochs)
   if not found then return nil end
   -- More epochs than were asked for then: the run goes on to them.
   local is_longer = epochs > found.epochs
-  self.is_over = (found.finished or found.stop) and not is_longer
+  self.is_over = (found.finished or (found.stop and found.batch == 0)) and not is_longer
   self.seed_differences = snapshot.prepare(found, model)
   return { epoch = self.is_over and math.max(epochs + 1, found.epoch) or found.epoch,
-    fits = found.model.fits, pass = found.pass, drawn = found.drawn }
+    batch = found.batch, pass = found.pass, drawn = found.drawn }
 end
 
 --- Tells what the run is made of (snapshot.identity). For a run that has ended already: puts the
@@ -102,8 +106,8 @@ end
 function BackupAndRestore:start(identity)
   self.identity = identity
   if not (self.found and self.found.finished and self.is_over) then return false end
-  snapshot.restore_model(self.found.model, self.model, ("the run in '%s'"):format(self.backup_dir))
-  snapshot.restore_callbacks(self.found.callbacks, self.list)
+  snapshot.restore(self.found, self.model, self.list, self.data, ("the run in '%s'"):format(self.backup_dir))
+  self.found = nil
   return true
 end
 
@@ -120,10 +124,6 @@ local function tell(self, found, optimizer_differences)
     add(snapshot.other_callbacks(found.callbacks, self.list))
   end
   add(optimizer_differences)
-  if found.batch > 0 then
-    core.warn(("BackupAndRestore: the run in '%s' was saved after batch %d of epoch %d; this epoch begins "
-      .. "again, with the weights of that batch"):format(self.backup_dir, found.batch, found.epoch))
-  end
   if #differences > 0 then
     core.warn(("BackupAndRestore: the run in '%s' goes on, but not everything is as it was, so its numbers "
       .. "may be others than without the break:\n  %s"):format(self.backup_dir,
@@ -132,34 +132,21 @@ local function tell(self, found, optimizer_differences)
 end
 
 local function restore(self, found)
-  local differences = snapshot.restore_model(found.model, self.model,
-    ("the snapshot in '%s'"):format(self.backup_dir))
-  if self.list then snapshot.restore_callbacks(found.callbacks, self.list) end
-  local data = self.list and self.list.data
-  if data and found.data ~= nil then data.load_state(found.data) end
-  tell(self, found, differences)
-  snapshot.restore_random(found.random)
+  local where = ("the snapshot in '%s'"):format(self.backup_dir)
+  local differences = snapshot.restore(found, self.model, self.list, self.data, where)
   self.current_epoch, self.last_batch = found.epoch, found.batch
-  if self.is_over then self.model.stop_training = true end
+  return differences
 end
+
+--- The run cannot go on within the epoch, which begins again.
+function BackupAndRestore:restart_epoch() self.found.batch = 0 end
 
 -- ---- writing ----
 
--- What belongs to the border between two epochs. With snapshots between borders it must not
--- change with the epoch, so it is copied.
-local function take_border(self)
-  local _, _, pass, drawn = core.run_position()
-  local data = self.list and self.list.data -- a generator that has a state
-  local border = { callbacks = self.list and snapshot.states_of(self.list) or {},
-    random = snapshot.random_state(), pass = pass or 0, drawn = drawn or 0, data = data and data.state() }
-  self.border = self.save_freq == "epoch" and border or snapshot.copy(border)
-end
-
-local function save(self, epoch, batch, finished)
-  local contents = { epoch = epoch, batch = batch, epochs = self.epochs or epoch, finished = finished or false,
-    stop = batch == 0 and self.model.stop_training == true, identity = self.identity or {},
-    model = snapshot.state_of_model(self.model) }
-  for name, value in pairs(self.border) do contents[name] = value end
+local function save(self, place, finished)
+  local contents = snapshot.take(self.model, self.list, place, self.data)
+  contents.epochs, contents.finished = self.epochs or place.epoch, finished or false
+  contents.identity = self.identity or {}
   if self.double_checkpoint and core.path_kind(self.path) == "file" then
     local ok, problem = os.rename(self.path, self.path_before)
     if not ok then core.raise("BackupAndRestore: cannot keep the snapshot before: " .. problem) end
@@ -168,33 +155,44 @@ local function save(self, epoch, batch, finished)
   if not ok then core.raise("BackupAndRestore: " .. problem) end
 end
 
+-- Where the run is, behind so many batches of an epoch.
+local function place_at(epoch, batch)
+  local _, _, pass, drawn = core.run_position()
+  return { epoch = epoch, batch = batch, pass = pass, drawn = drawn }
+end
+
 function BackupAndRestore:on_train_begin()
   local model = self.model
   if not model.built and #model.weights == 0 then
     core.raise(("BackupAndRestore: model '%s' has no weights yet; build it first"):format(model.name))
   end
   if not model.callbacks or self.list ~= model.callbacks then -- driven by hand
-    self.list, self.identity, self.is_over, self.epochs = nil, nil, nil, nil
+    self.list, self.identity, self.is_over, self.epochs, self.data = nil, nil, nil, nil, nil
     self.found = find_snapshot(self)
   end
   core.make_folder(self.backup_dir)
   local found = self.found
-  self.found, self.last_batch, self.batches_seen = nil, 0, 0
+  self.batches_seen = 0
   if found then
-    restore(self, found)
-    take_border(self)
-    self.border.pass, self.border.drawn = found.pass, found.drawn
+    tell(self, found, restore(self, found))
+    if self.is_over then model.stop_training = true end
   else
-    self.current_epoch = self.first_epoch or 1
-    take_border(self)
-    save(self, self.current_epoch, 0)
+    self.current_epoch, self.last_batch = self.first_epoch or 1, 0
+    save(self, place_at(self.current_epoch, 0))
   end
+end
+
+function BackupAndRestore:on_epoch_begin(epoch)
+  local found = self.found
+  self.found, self.current_epoch = nil, epoch
+  if not (found and found.batch > 0) then return end
+  restore(self, found)
+  self.model.stop_training = found.stop
 end
 
 function BackupAndRestore:on_epoch_end(epoch)
   self.current_epoch, self.last_batch = epoch + 1, 0
-  take_border(self)
-  save(self, epoch + 1, 0)
+  save(self, place_at(epoch + 1, 0))
 end
 
 --- on_train_batch_end of one whose save_freq is a number of batches. The count runs on over
@@ -205,7 +203,7 @@ function BackupAndRestore:count_batch(batch)
   self.batches_seen = self.batches_seen + added
   if self.batches_seen < self.save_freq then return end
   self.batches_seen = 0
-  save(self, self.current_epoch, batch)
+  save(self, place_at(self.current_epoch, batch))
 end
 
 function BackupAndRestore:on_exit(reason)
@@ -216,8 +214,7 @@ function BackupAndRestore:on_exit(reason)
     remove_leftovers(self)
     os.remove(self.backup_dir) -- it stays when the user has put something there
   else
-    take_border(self)
-    save(self, self.current_epoch, 0, true)
+    save(self, place_at(self.current_epoch, 0), true)
   end
 end
 

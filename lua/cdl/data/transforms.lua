@@ -257,11 +257,14 @@ local function pass_through(self)
   return Dataset.make(parts)
 end
 
+-- What fills the cache is one pass, the same whichever pass over the whole it is that comes first: a
+-- run that was cut short and goes on fills it with the same elements.
 define("cache", {}, "Keeps the elements of the first whole pass in memory; later passes give these.", function(self)
   local from, kept = self.parts, nil
+  local name = ("cache/%d"):format(from.depth)
   local rows = from.rows or (from.batched and from.batched.rows)
   if rows and not rows.order then return pass_through(self) end -- they are in memory already
-  local function open(key)
+  local function open()
     local at, own = 0, kept
     if own then
       return function()
@@ -270,10 +273,11 @@ define("cache", {}, "Keeps the elements of the first whole pass in memory; later
         if entry then return entry[1], entry[2], entry[3] end
       end
     end
-    local next = from.open(key)
+    local stream = random.new_stream(name)
+    local next = random.within(stream, from.open, name)
     own = {}
     return function()
-      local x, y, w = next()
+      local x, y, w = random.within(stream, next)
       if x == nil then
         kept = kept or own
         return nil
