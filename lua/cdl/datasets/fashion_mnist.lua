@@ -4,7 +4,7 @@ local images = require "cdl.datasets.images"
 
 local set = {
   name = "fashion_mnist",
-  files = images.files,
+  forms = { { files = images.files } },
   folders = { "fashion-mnist", "fashion_mnist", "FashionMNIST/raw" },
   -- The digits have the same names of files: a folder must say that it is this set.
   flat = function(folder) return folder:find "fashion" ~= nil end,

@@ -1,8 +1,9 @@
 --- Where the files of a data set are on this machine.
 --
--- A set is { name =, files =, folders =, flat =, get = }: its files, the folders (below a data
--- folder) that are its own, whether a data folder of that name may hold the files itself, and
--- how to get them. Each file may also be there without its ".gz".
+-- A set is { name =, forms =, folders =, flat =, get = }: the forms in which it is handed out, each
+-- { files = {...} }; the folders (below a data folder) that are its own; whether a data folder of
+-- that name may hold the files itself; and how to get them. Each file may also be there without
+-- its ".gz".
 local core = require "cdl.core"
 
 local M = {}
@@ -13,10 +14,12 @@ local SYSTEM = { "/usr/local/share/datasets", "/usr/share/datasets" }
 local function data_folders()
   local folders = {}
   local own, home = os.getenv "CDL_DATA", os.getenv "HOME"
-  if own and own ~= "" then folders[1] = { path = own:gsub("(.)/+$", "%1"), label = "$CDL_DATA" } end
-  if home and home ~= "" then folders[#folders + 1] = { path = home .. "/.cdl/datasets" } end
-  for _, path in ipairs(SYSTEM) do folders[#folders + 1] = { path = path } end
-  return folders
+  if own and own ~= "" then folders[1] = own:gsub("(.)/+$", "%1") end
+  if home and home ~= "" then
+    folders[#folders + 1] = home .. "/.cdl/datasets"
+    folders[#folders + 1] = home .. "/.keras/datasets"
+  end
+  return table.move(SYSTEM, 1, #SYSTEM, #folders + 1, folders)
 end
 
 -- The path of a file in a folder, plain or compressed; nil when it is not there.
@@ -43,18 +46,25 @@ end
 local function candidates(set)
   local list = {}
   for _, folder in ipairs(data_folders()) do
-    for _, name in ipairs(set.folders) do list[#list + 1] = folder.path .. "/" .. name end
-    if set.flat(folder.path:match "[^/]*$":lower()) then list[#list + 1] = folder.path end
+    for _, name in ipairs(set.folders) do list[#list + 1] = folder .. "/" .. name end
+    if set.flat(folder:match "[^/]*$":lower()) then list[#list + 1] = folder end
   end
   return list
 end
 
+local function list_files(forms)
+  local lists = {}
+  for i, form in ipairs(forms) do lists[i] = "  " .. table.concat(form.files, "\n  ") end
+  return table.concat(lists, "\nor\n")
+end
+
 -- The text of the error: what is wanted, where it was looked for, what was incomplete.
 local function describe_absence(set, list, partial)
+  local files = list_files(set.forms)
   local lines = {
     ("%s: the data set is not on this machine. Wanted are the files"):format(set.name),
-    "  " .. table.concat(set.files, "\n  "),
-    "(or the same without .gz) in one of the folders",
+    files,
+    (files:find "%.gz" and "(or the same without .gz) " or "") .. "in one of the folders",
   }
   local own = os.getenv "CDL_DATA"
   if not own or own == "" then
@@ -68,13 +78,16 @@ local function describe_absence(set, list, partial)
   return table.concat(lines, "\n")
 end
 
---- The paths of the set's files, in their order; raises when they are not all in one folder.
+--- The paths of the set's files, in their order, and the form that they are; raises when those of
+-- no form are all in one folder.
 function M.paths(set)
   local list, partial = candidates(set), {}
   for _, folder in ipairs(list) do
-    local paths, missing = find_all(folder, set.files)
-    if paths then return paths end
-    if #missing < #set.files then partial[folder] = missing end
+    for _, form in ipairs(set.forms) do
+      local paths, missing = find_all(folder, form.files)
+      if paths then return paths, form end
+      if #missing < #form.files then partial[folder] = missing end
+    end
   end
   return core.raise(describe_absence(set, list, partial))
 end
