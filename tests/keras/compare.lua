@@ -88,6 +88,9 @@ local function symbols(inputs)
   return single(list)
 end
 
+-- Gradient descent, as kinds/layer.py does it.
+local STEPS, RATE = 3, 0.05
+
 function run.layer(case, given)
   local layer, inputs = case.make(), listed(given, "x")
   local x = single(inputs)
@@ -106,9 +109,13 @@ function run.layer(case, given)
     local y = layer(single(traced), true)
     local from = table.move(traced, 1, sources, 1, {})
     table.move(trained, 1, #trained, #from + 1, from)
-    return y, table.unpack(cdl.gradients((y * factors):sum(), from, { unused = "zeros" }))
+    local gradients = cdl.gradients((y * factors):sum(), from, { unused = "zeros" })
+    for i, variable in ipairs(trained) do variable:assign_sub(gradients[sources + i] * RATE) end
+    return y, table.unpack(gradients)
   end)
   local values = { step(given.factors, table.unpack(inputs)) }
+  for _ = 2, STEPS do step(given.factors, table.unpack(inputs)) end
+  number_into(results, "trained weight ", trained)
   results.training = values[1]
   for i = 1, sources do results["gradient of x" .. i] = values[1 + i] end
   for i = 1, #trained do results["gradient of weight " .. i] = values[1 + sources + i] end

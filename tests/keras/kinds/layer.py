@@ -1,5 +1,5 @@
-"""Layers: shapes, outputs, gradients with respect to inputs and weights, and what training does
-to the weights itself (moving averages)."""
+"""Layers: shapes, outputs, gradients with respect to inputs and weights, and the weights after some
+steps of gradient descent (moving averages, too)."""
 
 import jax
 import keras
@@ -7,6 +7,9 @@ import numpy
 
 from kinds.case import Case, give_random_weights, normal, numbered, single
 from lua_text import Made
+
+
+STEPS, RATE = 3, 0.05
 
 
 class Layer(Case):
@@ -49,24 +52,29 @@ class Layer(Case):
         given = numbered("x", inputs) | numbered("weight", weights) | {"factors": factors}
         expected = {"inference": inference} | ({"shape": shape} if shape else {})
 
-        def weigh(trainable, inputs):
-            state = zip(layer.trainable_weights, trainable)
+        def weigh(trainable, inputs, fixed):
+            state = [*zip(layer.trainable_weights, trainable), *zip(layer.non_trainable_weights, fixed)]
             with keras.StatelessScope(state_mapping=state) as scope:
                 y = layer(single(inputs), training=True)
-            fixed = []
-            for variable in layer.non_trainable_weights:
+            moved = []
+            for variable, value in zip(layer.non_trainable_weights, fixed):
                 new = scope.get_current_value(variable)
-                fixed.append(variable.value if new is None else new)
-            return keras.ops.sum(y * factors), (y, fixed)
+                moved.append(value if new is None else new)
+            return keras.ops.sum(y * factors), (y, moved)
 
         trainable = [variable.value for variable in layer.trainable_weights]
+        fixed = [variable.value for variable in layer.non_trainable_weights]
         sources = (0,) if self.low else (0, 1)  # integers have no gradient
         differentiate = jax.value_and_grad(weigh, argnums=sources, has_aux=True)
-        (_, (y, fixed)), (of_weights, *of_inputs) = differentiate(trainable, inputs)
-        expected["training"] = y
-        expected |= numbered("gradient of weight ", of_weights) | numbered("fixed weight ", fixed)
-        for gradients in of_inputs:
-            expected |= numbered("gradient of x", gradients)
+        for step in range(STEPS):
+            (_, (y, fixed)), (of_weights, *of_inputs) = differentiate(trainable, inputs, fixed)
+            if step == 0:
+                expected["training"] = y
+                expected |= numbered("gradient of weight ", of_weights)
+                for gradients in of_inputs:
+                    expected |= numbered("gradient of x", gradients)
+            trainable = [value - RATE * gradient for value, gradient in zip(trainable, of_weights)]
+        expected |= numbered("trained weight ", trainable) | numbered("fixed weight ", fixed)
         return given, expected
 
 
