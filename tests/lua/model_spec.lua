@@ -232,6 +232,12 @@ describe("built-in layers", function()
     assert.are.same({ 2, 3, 2 }, layers.Reshape { 3, -1 }(cdl.ones { 2, 6 }).shape)
     assert.are.same({ 0, 2 }, layers.Activation "relu"(cdl.tensor { -1, 2 }):totable())
     assert.are.same({ 2 }, layers.Lambda(function(x) return x + 1 end)(cdl.ones { 1 }):totable())
+    local scaled = layers.Lambda(function(x, _, _, given) return x * given.by end, { arguments = { by = 3 } })
+    assert.are.same({ 3 }, scaled(cdl.ones { 1 }):totable())
+    local masked = layers.Lambda { f = function(x) return x end, mask = function(x) return x:gt(1) end }
+    assert.are.same({ false, true }, masked(cdl.tensor { 1, 2 }).mask:totable())
+    assert.matches("layer 'lambda[_%d]*': output_shape says {%-1, 3}, the function returned .*{2, 4}",
+      message(function() layers.Lambda(function(x) return x end, { output_shape = { 3 } })(cdl.ones { 2, 4 }) end))
   end)
 
   it("Dropout zeroes at its rate while training, and passes on else", function()

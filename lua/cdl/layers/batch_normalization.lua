@@ -1,7 +1,9 @@
 --- BatchNormalization (Ioffe and Szegedy 2015).
 local core = require "cdl.core"
+local initializers = require "cdl.initializers"
 local Layer = require "cdl.layer"
 local ops = require "cdl.ops"
+local words = require "cdl.words"
 
 local BatchNormalization = Layer:extend "BatchNormalization"
 BatchNormalization.doc = "Normalises along an axis with the batch's mean and variance while training, with their "
@@ -20,12 +22,32 @@ BatchNormalization.signature = {
   { "gamma_regularizer", "any" },
   { "beta_constraint", "any" },
   { "gamma_constraint", "any" },
+  { "renorm", "boolean", false, doc = "batch renormalisation (Ioffe 2017): train with statistics of many batches" },
+  { "renorm_clipping", "any", doc = "{rmin =, rmax =, dmax =}: how far these may be from the batch's" },
+  { "renorm_momentum", "number", 0.99, doc = "of the averages for renorm" },
+  { "synchronized", { false }, false, doc = "statistics are one process's" },
 }
 BatchNormalization.supports_masking = true
 BatchNormalization.one_input = true
 
+local function check_clipping(clipping)
+  if not words.is_plain(clipping) then
+    core.raise("BatchNormalization: renorm_clipping must be a table, got " .. words.describe(clipping))
+  end
+  for key, value in pairs(clipping) do
+    if (key ~= "rmin" and key ~= "rmax" and key ~= "dmax") or type(value) ~= "number" then
+      core.raise(("BatchNormalization: renorm_clipping takes numbers rmin, rmax and dmax, got %s = %s"):format(
+        words.literal(key), words.describe(value)))
+    end
+  end
+  if (clipping.rmin or 0) > (clipping.rmax or math.huge) or (clipping.dmax or 0) < 0 then
+    core.raise "BatchNormalization: renorm_clipping wants rmin <= rmax and dmax >= 0"
+  end
+end
+
 function BatchNormalization:init(args)
   self.axis, self.momentum, self.epsilon = args.axis, args.momentum, args.epsilon
+  check_clipping(args.renorm_clipping or {})
 end
 
 function BatchNormalization:axis_place(ndim)
@@ -53,6 +75,16 @@ function BatchNormalization:build(input_shape)
     initializer = args.moving_mean_initializer, trainable = false }
   self.moving_variance = self:add_weight { name = "moving_variance", shape = shape,
     initializer = args.moving_variance_initializer, trainable = false }
+  if not args.renorm then return end
+  local function root_of_variance(of, dtype)
+    return ops.sqrt(initializers.get(args.moving_variance_initializer)(of, dtype))
+  end
+  self.moving_stddev = self:add_weight { name = "moving_stddev", shape = shape, initializer = root_of_variance,
+    trainable = false }
+  self.renorm_mean = self:add_weight { name = "renorm_mean", shape = shape,
+    initializer = args.moving_mean_initializer, trainable = false }
+  self.renorm_stddev = self:add_weight { name = "renorm_stddev", shape = shape, initializer = root_of_variance,
+    trainable = false }
 end
 
 -- Mean and biased variance over the other axes; masked steps do not count.
@@ -69,6 +101,29 @@ local function moments(x, axes, mask)
   return mean, ops.sum(ops.square(x - mean) * weight, axes, true) / count
 end
 
+local function move(average, keep, value) average:assign(average * keep + value * (1 - keep)) end
+
+-- Batch renormalisation: the factor r and the shift d that lead from the batch's statistics to those
+-- of many batches; gradients do not pass them. Moves the averages on.
+local function renormalize(self, mean, variance)
+  local clipping, epsilon = self.args.renorm_clipping or {}, self.epsilon
+  mean = ops.flatten(mean)
+  local deviation = ops.sqrt(ops.flatten(variance) + epsilon)
+  local usual = ops.maximum(self.renorm_stddev, math.sqrt(epsilon))
+  local r = deviation / usual
+  local d = (mean - self.renorm_mean) / usual
+  if clipping.rmin then r = ops.maximum(r, clipping.rmin) end
+  if clipping.rmax then r = ops.minimum(r, clipping.rmax) end
+  if clipping.dmax then d = ops.clip(d, -clipping.dmax, clipping.dmax) end
+  r, d = ops.stop_gradient(r), ops.stop_gradient(d)
+  move(self.renorm_mean, self.args.renorm_momentum, mean)
+  move(self.renorm_stddev, self.args.renorm_momentum, deviation)
+  move(self.moving_mean, self.momentum, mean)
+  move(self.moving_stddev, self.momentum, deviation)
+  self.moving_variance:assign(ops.relu(ops.square(self.moving_stddev) - epsilon))
+  return r, d
+end
+
 function BatchNormalization:call(x, training, mask)
   local place = self:axis_place(x.ndim)
   local shape, axes = {}, {}
@@ -77,18 +132,23 @@ function BatchNormalization:call(x, training, mask)
     if i ~= place then axes[#axes + 1] = i end
   end
   x = x.dtype:sub(1, 5) == "float" and x or ops.astype(x, "float32")
-  local mean, variance
+  local mean, variance, r, d
   if training and self.trainable then
     mean, variance = moments(x, axes, mask)
-    local keep = self.momentum
-    self.moving_mean:assign(self.moving_mean * keep + ops.flatten(mean) * (1 - keep))
-    self.moving_variance:assign(self.moving_variance * keep + ops.flatten(variance) * (1 - keep))
+    if self.args.renorm then
+      r, d = renormalize(self, mean, variance)
+    else
+      move(self.moving_mean, self.momentum, ops.flatten(mean))
+      move(self.moving_variance, self.momentum, ops.flatten(variance))
+    end
   else
     mean, variance = self.moving_mean:reshape(shape), self.moving_variance:reshape(shape)
   end
   local factor = ops.rsqrt(variance + self.epsilon)
+  if r then factor = factor * r:reshape(shape) end
   if self.gamma then factor = factor * self.gamma:reshape(shape) end
   local y = (x - mean) * factor
+  if d then y = y + (self.gamma and d * self.gamma or d):reshape(shape) end
   if self.beta then y = y + self.beta:reshape(shape) end
   return y
 end
