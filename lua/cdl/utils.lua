@@ -184,4 +184,11 @@ M.sorted_pairs = signature.fn("sorted_pairs", {
   end
 end)
 
+-- Larger helpers have files of their own.
+local text = require "cdl.utils.text"
+M.text_to_word_sequence = text.text_to_word_sequence
+M.timeseries_windows = require("cdl.utils.timeseries").timeseries_windows
+M.timeseries_dataset_from_array = M.timeseries_windows
+M.Tokenizer = require "cdl.utils.tokenizer"
+
 return M
