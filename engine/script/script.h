@@ -77,5 +77,6 @@ void script_open_pickle(lua_State *L);
 void script_open_fit(lua_State *L);
 void script_open_http(lua_State *L);
 void script_open_identity(lua_State *L);
+void script_open_event(lua_State *L);
 
 #endif

@@ -257,6 +257,7 @@ static int open_core(lua_State *L) {
     script_open_fit(L);
     script_open_http(L);
     script_open_identity(L);
+    script_open_event(L);
     return 1;
 }
 

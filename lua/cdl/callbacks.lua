@@ -14,6 +14,7 @@ return require "cdl.lazy" {
   ReduceLROnPlateau = "cdl.callbacks.reduce_lr_on_plateau",
   RemoteMonitor = "cdl.callbacks.remote_monitor",
   SwapEMAWeights = "cdl.callbacks.swap_ema_weights",
+  TensorBoard = "cdl.callbacks.tensorboard",
   TerminateOnNaN = "cdl.callbacks.terminate_on_nan",
   TimeLimit = "cdl.callbacks.time_limit",
 }

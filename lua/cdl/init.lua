@@ -6,7 +6,7 @@ local M = { null = signature.null }
 
 local modules = {}
 for name in ([[activations autodiff callbacks constraints data datasets graph initializers io layers losses metrics
-    ops optimizers random regularizers schedules utils help]]):gmatch "%a+" do
+    ops optimizers random regularizers schedules summary utils help]]):gmatch "%a+" do
   modules[name] = true
 end
 modules.autodiff = nil

@@ -2,7 +2,7 @@
 local compile = require "cdl.compile"
 local fit = require "cdl.fit"
 local weights = require "cdl.weights"
-local summary = require "cdl.summary"
+local summary = require "cdl.model_summary"
 
 local M = { Model = compile, Sequential = require "cdl.sequential" }
 

@@ -1,158 +1,222 @@
---- `model:summary()`: the layers, their output shapes and weights, as Keras prints them.
+--- Files for TensorBoard (`cdl.summary`).
+--
+--     local writer <close> = cdl.summary.create_file_writer "logs/run1"
+--     writer:scalar("loss", 0.25, step)
+--     writer:histogram("kernel", layer.weights[1], step)
+--
+-- One folder is one run, and has one writer at a time. What is written is in the file at once,
+-- whether or not the writer is closed. When the disk refuses a record there is a warning, and the
+-- program goes on without it.
+--
+-- The messages are those of TensorFlow's summary.proto, event.proto and tensor.proto, and of
+-- TensorBoard's plug-ins (tensorboard/plugins/*/plugin_data.proto).
+local class = require "cdl.class"
+local core = require "cdl.core"
+local protobuf = require "cdl.protobuf"
 local signature = require "cdl.signature"
-local symbol = require "cdl.symbol"
 local words = require "cdl.words"
 
 local M = {}
 
-local function with_commas(n)
-  local text = tostring(n)
-  repeat
-    local count
-    text, count = text:gsub("^(%d+)(%d%d%d)", "%1,%2")
-  until count == 0
-  return text
+local int, text, message = protobuf.int, protobuf.text, protobuf.message
+
+local GRAPH, SUMMARY = 4, 5 -- fields of an Event
+local FLOAT, STRING = 1, 7 -- dtypes of a TensorProto
+
+local Writer = class "FileWriter"
+M.FileWriter = Writer
+
+function Writer:init(folder)
+  local file, problem, taken = core.event_open(folder)
+  if taken then
+    -- A writer that nobody holds any more is as good as closed.
+    collectgarbage()
+    file, problem = core.event_open(folder)
+  end
+  if not file then core.raise("create_file_writer: " .. problem) end
+  self.folder, self.file, self.warned = folder, file, {}
 end
 
-local function size_text(bytes)
-  for _, unit in ipairs { "B", "KB", "MB", "GB" } do
-    if bytes < 1024 or unit == "GB" then return ("%.2f %s"):format(bytes, unit) end
-    bytes = bytes / 1024
+Writer.__tostring = function(self) return ("<FileWriter %s>"):format(words.literal(self.folder)) end
+
+Writer.__close = function(self) self:close() end
+
+local function check_open(self)
+  if not self.file then core.raise(("the writer of '%s' is closed"):format(self.folder)) end
+end
+
+--- Warns once of what would be worth a warning each time.
+function Writer:warn_once(key, problem)
+  if self.warned[key] then return end
+  self.warned[key] = true
+  core.warn(problem)
+end
+
+local function report(self, ok, problem)
+  if ok then
+    self.warned.write = nil
+  else
+    self:warn_once("write", ("TensorBoard: %s; the run goes on, what cannot be written is left out"):format(problem))
   end
 end
 
-local function shape_text(shape)
+local function write(self, step, field, body)
+  check_open(self)
+  report(self, core.event_write(self.file, step, field, body))
+end
+
+--- Numbers by name under tags that begin with the prefix, in one record: what callbacks write each
+-- batch. Values that are no numbers are passed over.
+function Writer:scalars(prefix, values, step)
+  check_open(self)
+  report(self, core.event_scalars(self.file, step, prefix, values))
+end
+
+-- ---- messages ----
+
+-- A SummaryMetadata: which plug-in shows the tag, and its settings.
+local function metadata(plugin, content, description)
+  return message(9, message(1, text(1, plugin), text(2, content or "")),
+    description and text(3, description) or "")
+end
+
+local function shape_proto(shape)
   local sizes = {}
-  for i, n in ipairs(shape) do sizes[i] = n < 0 and "?" or tostring(n) end
-  return "{" .. table.concat(sizes, ", ") .. "}"
+  for i, n in ipairs(shape) do sizes[i] = message(2, int(1, n)) end
+  return message(2, table.concat(sizes))
 end
 
-local function output_text(layer)
-  local calls = layer._calls
-  if #calls == 0 then return "?" end
-  local outputs = calls[#calls].outputs
-  local parts = {}
-  for i = 1, #outputs do parts[i] = shape_text(outputs[i].shape) end
-  return table.concat(parts, " ")
+--- A TensorProto of strings, a field of Summary.Value.
+function M.string_tensor(strings, shape)
+  local values = {}
+  for i, value in ipairs(strings) do values[i] = text(8, value) end
+  return message(8, int(1, STRING), shape_proto(shape), table.concat(values))
 end
 
--- Names of the layers whose outputs this one takes, also through functions between them.
-local function sources(layer, inside)
-  local parts, seen = {}, {}
-  local function visit(input)
-    local made_by = input.record.layer
-    if seen[made_by or input.record] then return end
-    seen[made_by or input.record] = true
-    if not made_by then
-      for _, inner in ipairs(symbol.inputs_of(input)) do visit(inner) end
-    elseif inside[made_by] and made_by ~= layer then
-      parts[#parts + 1] = made_by.name
-    end
-  end
-  for _, call in ipairs(layer._calls) do
-    for _, input in ipairs(call.inputs) do visit(input) end
-  end
-  return table.concat(parts, ", ")
+--- A TensorProto of a float32 tensor (nil: without elements), a field of Summary.Value.
+function M.float_tensor(tensor)
+  if not tensor then return message(8, int(1, FLOAT), shape_proto { 0 }) end
+  return message(8, int(1, FLOAT), shape_proto(tensor.shape), text(4, core.tensor_content(tensor)))
 end
 
-local function is_linear(model)
-  local layers, inside = model.layers, {}
-  for _, layer in ipairs(layers) do inside[layer] = true end
-  local previous
-  for _, layer in ipairs(layers) do
-    if #layer._calls > 1 then return false, inside end
-    local from = sources(layer, inside)
-    if from ~= "" and previous and from ~= previous.name then return false, inside end
-    previous = layer
-  end
-  return true, inside
+--- Writes one value of a tag, given as the field of Summary.Value that holds it. plugin: the plug-in that shows it,
+-- where the value does not tell.
+function Writer:write_value(tag, value, step, plugin, content)
+  write(self, step, SUMMARY, message(1, text(1, tag), value, plugin and metadata(plugin, content) or ""))
 end
 
-local function add_rows(rows, model, indent, connected, inside, expand)
-  for _, layer in ipairs(model.layers) do
-    rows[#rows + 1] = { indent .. layer.name .. " (" .. (layer.__name or "Layer") .. ")", output_text(layer),
-      layer.built and with_commas(layer:count_params()) or "?", connected and sources(layer, inside) or nil }
-    if expand and rawget(layer, "_layers") then add_rows(rows, layer, indent .. "  ", connected, inside, expand) end
-  end
+--- Writes a GraphDef.
+function Writer:write_graph(definition) write(self, 0, GRAPH, definition) end
+
+-- ---- reading arguments ----
+
+--- Raises: "method 'name': ...".
+local function fail(method, name, format, ...)
+  return core.raise(("%s %s: %s"):format(method, words.literal(name), format:format(...)))
 end
 
-local function display_width(text) return utf8.len(text) or #text end
+--- A tensor with values: eager, a variable's, or written out.
+local function values_of(method, name, x)
+  if core.is_variable(x) then return x:value() end
+  if words.is_plain(x) or type(x) == "number" then return core.tensor(x) end
+  if core.is_tensor(x) and x.kind == "eager" then return x end
+  return fail(method, name, "wanted a tensor, got %s", words.describe(x))
+end
+M.values_of, M.fail = values_of, fail
 
-local function pad(text, width) return text .. (" "):rep(width - display_width(text)) end
-
--- Text in columns, cut where it is too wide for the line.
-local function table_lines(header, rows)
-  local widths = {}
-  for _, row in ipairs { header, table.unpack(rows) } do
-    for i, cell in ipairs(row) do widths[i] = math.max(widths[i] or 0, math.min(display_width(cell), 44)) end
-  end
-  local function line(row)
-    local cells = {}
-    for i = 1, #header do
-      local cell = row[i] or ""
-      if #cell > widths[i] then cell = cell:sub(1, widths[i] - 3) .. "..." end
-      cells[i] = pad(cell, widths[i])
-    end
-    return (table.concat(cells, "  "):gsub("%s+$", ""))
-  end
-  local total = 2 * (#header - 1)
-  for _, width in ipairs(widths) do total = total + width end
-  local lines = { line(header), ("─"):rep(total) }
-  for _, row in ipairs(rows) do lines[#lines + 1] = line(row) end
-  lines[#lines + 1] = ("─"):rep(total)
-  return lines
+local function number_of(method, name, x)
+  if type(x) == "number" then return x end
+  if type(x) == "boolean" then return x and 1 or 0 end
+  local tensor = values_of(method, name, x)
+  if tensor.size ~= 1 then fail(method, name, "wanted one number, got %s", words.describe(x)) end
+  return tensor:astype("float64"):item()
 end
 
-local BYTES = { float32 = 4, float64 = 8, int32 = 4, int64 = 8, uint8 = 1, bool = 1 }
+local self_row = { "self", "any", required = true }
 
-local function count(variables)
-  local elements, bytes = 0, 0
-  for _, variable in ipairs(variables) do
-    elements = elements + variable.size
-    bytes = bytes + variable.size * BYTES[variable.dtype]
-  end
-  return elements, ("%s (%s)"):format(with_commas(elements), size_text(bytes))
-end
+--- The rows that methods of writers share.
+M.rows = {
+  self = self_row,
+  name = { "name", "string", required = true, doc = "tag; slashes make groups: 'dense/kernel'" },
+  step = { "step", "integer", required = true, doc = "where it stands on the horizontal axis" },
+}
 
---- The summary as text.
-function M.text(model, expand)
-  local linear, inside = is_linear(model)
-  local header = { "Layer (type)", "Output Shape", "Param #" }
-  if not linear then header[4] = "Connected to" end
-  local rows = {}
-  add_rows(rows, model, "", not linear, inside, expand)
-  local lines = { ("Model: \"%s\""):format(model.name) }
-  table.move(table_lines(header, rows), 1, #rows + 3, 2, lines)
-  local all, trainable, frozen = model.weights, model.trainable_weights, model.non_trainable_weights
-  local optimizer = rawget(model, "optimizer")
-  local slots = optimizer and optimizer.variables or {}
-  local total = table.move(slots, 1, #slots, #all + 1, table.move(all, 1, #all, 1, {}))
-  lines[#lines + 1] = " Total params: " .. select(2, count(total))
-  lines[#lines + 1] = " Trainable params: " .. select(2, count(trainable))
-  lines[#lines + 1] = " Non-trainable params: " .. select(2, count(frozen))
-  if #slots > 0 then lines[#lines + 1] = " Optimizer params: " .. select(2, count(slots)) end
-  return table.concat(lines, "\n")
-end
+--- Defines a method of writers.
+function M.define(name, rows, doc, body) Writer[name] = signature.method(name, rows, doc, body) end
+local define = M.define
 
-local summary = signature.method("summary", {
-  { "self", "any", required = true },
-  { "expand_nested", "boolean", false, doc = "show the layers of models inside, too" },
-  { "print_fn", "function", doc = "gets the text in place of standard output" },
-}, "Prints the layers with their output shapes and numbers of weights.", function(self, expand, print_fn)
-  local text = M.text(self, expand)
-  if print_fn then print_fn(text) else print(text) end
+define("scalar", { self_row, M.rows.name,
+  { "value", "any", required = true, doc = "a number, or a tensor of one element" }, M.rows.step,
+}, "Writes a number.", function(self, name, value, step)
+  self:scalars("", { [name] = number_of("scalar", name, value) }, step)
 end)
 
---- Gives models the method summary, and a short form for print.
-function M.install(Model)
-  Model.summary = summary
-  local function describe(self)
-    return ("<%s %s: %d layers%s>"):format(self.__name or "Model", words.literal(self.name), #self.layers,
-      self.built and (", %s weights"):format(with_commas(self:count_params())) or ", not built")
-  end
-  Model.__tostring = describe
-  require "cdl.sequential".__tostring = describe
+define("histogram", { self_row, M.rows.name,
+  { "data", "data", required = true, doc = "a tensor of any shape" }, M.rows.step,
+  { "buckets", "integer", 30, min = 1, max = 1000, doc = "of equal width, from the least to the greatest element" },
+}, "Writes the distribution of a tensor's elements. Those that are not finite are left out; how many there are is "
+  .. "written as a scalar beside it, 'name/nonfinite'.", function(self, name, data, step, buckets)
+  local histogram, dropped = core.histogram(
+    core.is_variable(data) and data or values_of("histogram", name, data), buckets)
+  self:write_value(name, text(5, histogram), step)
+  if dropped > 0 then self:scalar(name .. "/nonfinite", dropped, step) end
+end)
 
+-- Cells in rows of one length, as one list; nil for the length where the rows are no tables.
+local function read_cells(name, value)
+  local cells, columns = {}, nil
+  for i, row in ipairs(value) do
+    local width = type(row) == "table" and #row or nil
+    if i > 1 and width ~= columns then
+      fail("text", name, "the rows of a table must be of one length; row %d is %s", i, words.describe(row))
+    end
+    columns = width
+    for _, cell in ipairs(width and row or { row }) do cells[#cells + 1] = tostring(cell) end
+  end
+  return cells, columns
+end
+
+define("text", { self_row, M.rows.name,
+  { "value", "string|table", required = true, doc = "Markdown; or a list of texts; or a list of rows: a table" },
+  { "step", "integer", 0, doc = "where it stands among the texts of this name" },
+}, "Writes text, which TensorBoard reads as Markdown.", function(self, name, value, step)
+  local cells, shape = { value }, {}
+  if type(value) == "table" then
+    local columns
+    cells, columns = read_cells(name, value)
+    shape = { #value, columns }
+  end
+  self:write_value(name, M.string_tensor(cells, shape), step, "text")
+end)
+
+define("flush", { self_row }, "Waits until the disk has all that was written. The file itself has it at once.",
+  function(self)
+    check_open(self)
+    report(self, core.event_sync(self.file))
+  end)
+
+define("close", { self_row }, "Ends the run's file; the folder is free for another writer.", function(self)
+  if not self.file then return end
+  self:end_session "success"
+  core.event_close(self.file)
+  self.file = nil
+end)
+
+--- Name of the file and its length, nil when it is closed.
+function Writer:place()
+  if self.file then return core.event_place(self.file) end
+end
+
+M.create_file_writer = signature.fn("create_file_writer", {
+  { "logdir", "string", required = true, doc = "folder of the run; it is made when there is none" },
+}, "A writer of what TensorBoard shows, with the methods scalar histogram image text hparams graph pr_curve "
+  .. "embedding layout flush close.", function(folder)
+  if folder == "" then core.raise "create_file_writer: the folder's name is empty" end
+  return Writer(folder)
+end)
+
+for _, part in ipairs { "image", "pr_curve", "hparams", "graph", "embedding", "layout" } do
+  require("cdl.summary." .. part)(M)
 end
 
 return M
