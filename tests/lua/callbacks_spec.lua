@@ -66,7 +66,7 @@ describe("the callbacks module", function()
     end
     assert.equal("BackupAndRestore CSVLogger Callback EarlyStopping History LambdaCallback "
       .. "LearningRateScheduler ModelCheckpoint ProgbarLogger ReduceLROnPlateau RemoteMonitor SwapEMAWeights "
-      .. "TerminateOnNaN TimeLimit", table.concat(names, " "))
+      .. "TensorBoard TerminateOnNaN TimeLimit", table.concat(names, " "))
     assert.is_nil(callbacks.EarlyStoping)
   end)
 
