@@ -42,8 +42,12 @@ NodeId graph_sum_to(Graph *g, NodeId a, const Shape *shape) {
 NodeId graph_permute(Graph *g, NodeId a, const int perm[]) {
     if (a == NODE_NONE) return NODE_NONE;
     Attrs attrs = {{0}, {0}};
-    for (int k = 0; k < graph_type(g, a)->shape.ndim; k++) attrs.i[k] = perm[k];
-    return graph_op(g, OP_permute, &attrs, 1, &a);
+    bool moves = false;
+    for (int k = 0; k < graph_type(g, a)->shape.ndim; k++) {
+        attrs.i[k] = perm[k];
+        moves |= perm[k] != k;
+    }
+    return moves ? graph_op(g, OP_permute, &attrs, 1, &a) : a;
 }
 
 NodeId graph_zeros(Graph *g, Type type) {

@@ -3,6 +3,7 @@
 -- An initializer is called as `init(shape, dtype)` and gives an eager tensor. One with a seed
 -- gives the same values at every call; without, it draws a seed of its own at its first call, so
 -- that one object used for two weights of equal shape gives them equal values, as in Keras.
+local class = require "cdl.class"
 local Configured = require "cdl.configured"
 local core = require "cdl.core"
 local ops = require "cdl.ops"
@@ -171,6 +172,7 @@ function M.VarianceScaling:init(args)
     core.raise "VarianceScaling: input_axes and output_axes are given together or not at all"
   end
 end
+function M.VarianceScaling:scaling() return self.args end
 function M.VarianceScaling:call(shape, dtype) return draw_scaled(self, shape, dtype, self.args) end
 all:add(M.VarianceScaling)
 
@@ -178,6 +180,7 @@ local function scaled(name, scale, mode, distribution, doc)
   local cls = Initializer:extend(name)
   local fixed = { scale = scale, mode = mode, distribution = distribution }
   cls.doc, cls.signature = doc, { seed_row }
+  function cls.scaling() return fixed end
   function cls:call(shape, dtype) return draw_scaled(self, shape, dtype, fixed) end
   M[name] = all:add(cls)
 end
@@ -291,5 +294,24 @@ M.IdentityInitializer, M.OrthogonalInitializer, M.STFTInitializer = M.Identity, 
 
 --- The initializer that is meant by a name, an object or a function (shape, dtype); nil for nil.
 function M.get(identifier) return all:get(identifier) end
+
+--- The initializer for a weight with these axes (from 1) of inputs and outputs: one that scales the
+-- variance does so by them, unless it names axes itself; any other is as it is.
+function M.for_axes(identifier, input_axes, output_axes)
+  local initializer = M.get(identifier)
+  local scaling = class.is(initializer, Initializer) and initializer.scaling and initializer:scaling()
+  if not scaling or scaling.input_axes then return initializer end
+  return function(shape, dtype)
+    return draw_scaled(initializer, shape, dtype, { scale = scaling.scale, mode = scaling.mode,
+      distribution = scaling.distribution, input_axes = input_axes, output_axes = output_axes })
+  end
+end
+
+--- An initializer that draws other numbers than the given one, unless that has a seed.
+function M.copy(identifier)
+  local initializer = M.get(identifier)
+  if not class.is(initializer, Initializer) then return initializer end
+  return class.of(initializer).from_config(class.of(initializer), initializer:get_config())
+end
 
 return M

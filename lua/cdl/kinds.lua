@@ -8,7 +8,7 @@
 --     integer number string boolean function tensor operand table any data
 --     choice   one of param.choices (written {"valid", "same"} in place of a kind's name)
 --     dtype    a dtype's name
---     shape    a list of sizes; -1, "?" and nil before a later entry are unknown sizes (-1)
+--     shape    a list of sizes; -1, "?", null and nil before a later entry are unknown sizes (-1)
 --     size     a number or a list; with param.axes a list of that length comes out
 --     padding  a number, a list of numbers or of pairs; with param.axes a list of pairs
 --     axes     an axis or a list of them, from 1 or negative from the end; unchanged
@@ -155,7 +155,7 @@ function M.shape.read(value, param)
   local shape = {}
   for i = 1, last do
     local size = value[i]
-    if size == nil or size == "?" then size = -1 end
+    if size == nil or size == "?" or size == words.null then size = -1 end
     size = integer(size)
     if not size or size < -1 then
       return false, ("a list of sizes (entry %d is %s)"):format(i, words.literal(value[i]))

@@ -36,6 +36,7 @@ return require "cdl.lazy" {
   Dot = "cdl.layers.dot",
   Dropout = "cdl.layers.dropout",
   ELU = "cdl.layers.elu",
+  EinsumDense = "cdl.layers.einsum_dense",
   Embedding = "cdl.layers.embedding",
   Flatten = "cdl.layers.flatten",
   GaussianDropout = "cdl.layers.gaussian_dropout",

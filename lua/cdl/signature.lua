@@ -26,10 +26,7 @@ local M = {}
 local is_plain = words.is_plain
 
 --- "Explicitly none", where leaving an argument out means its default. JSON's null.
-M.null = setmetatable({}, {
-  __tostring = function() return "null" end,
-  __name = "cdl.null",
-})
+M.null = words.null
 
 local Signature = {}
 Signature.__index = Signature

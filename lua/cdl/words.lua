@@ -4,6 +4,12 @@ local core = require "cdl.core"
 
 local M = {}
 
+--- "Explicitly none", where leaving an argument out means its default. JSON's null.
+M.null = setmetatable({}, {
+  __tostring = function() return "null" end,
+  __name = "cdl.null",
+})
+
 --- True for a table without a metatable: a list, a dict, named arguments.
 function M.is_plain(x)
   return type(x) == "table" and getmetatable(x) == nil

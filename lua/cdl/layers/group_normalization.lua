@@ -1,7 +1,7 @@
 --- GroupNormalization (Wu and He 2018).
 local core = require "cdl.core"
 local Layer = require "cdl.layer"
-local normalization = require "cdl.layers.normalization"
+local normalization = require "cdl.layers.base_normalization"
 local ops = require "cdl.ops"
 local rows = require "cdl.layers.rows"
 

@@ -1,6 +1,6 @@
 --- LayerNormalization (Ba et al. 2016).
 local Layer = require "cdl.layer"
-local normalization = require "cdl.layers.normalization"
+local normalization = require "cdl.layers.base_normalization"
 local rows = require "cdl.layers.rows"
 
 local LayerNormalization = Layer:extend "LayerNormalization"

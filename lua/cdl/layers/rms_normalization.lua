@@ -1,6 +1,6 @@
 --- RMSNormalization (Zhang and Sennrich 2019).
 local Layer = require "cdl.layer"
-local normalization = require "cdl.layers.normalization"
+local normalization = require "cdl.layers.base_normalization"
 local ops = require "cdl.ops"
 
 local RMSNormalization = Layer:extend "RMSNormalization"

@@ -1,6 +1,6 @@
 --- UnitNormalization: vectors of length 1.
 local Layer = require "cdl.layer"
-local normalization = require "cdl.layers.normalization"
+local normalization = require "cdl.layers.base_normalization"
 local ops = require "cdl.ops"
 
 local UnitNormalization = Layer:extend "UnitNormalization"

@@ -1,6 +1,8 @@
 --- Einstein's notation: each pair of terms is one batched matrix product.
 local core = require "cdl.core"
 
+local matmul = core.row "matmul"
+
 local function fail(format, ...) core.raise(("einsum: " .. format):format(...)) end
 
 -- "ij,jk->ik" for tensors with these numbers of axes: lists of letters. Axes under "..." get
@@ -124,6 +126,19 @@ local function sizes_of(x, term, sizes)
   end
 end
 
+-- The product of matrices {rows, summed} and {summed, columns}. One whose letters end the other way
+-- round is multiplied transposed, so that the runs of its last axis stay together.
+local function multiply(x, left, y, right, lists, ops)
+  local batch, rows, summed, columns = lists.batch, lists.rows, lists.summed, lists.columns
+  local is_whole = not (x.dtype:find "^float" or y.dtype:find "^float")
+  local a_turned = not is_whole and #rows > 0 and rows[#rows] == left[#left]
+  local b_turned = not is_whole and #summed > 0 and index_of(summed)[right[#right]] ~= nil
+  local a = arrange(x, left, a_turned and { batch, summed, rows } or { batch, rows, summed }, ops)
+  local b = arrange(y, right, b_turned and { batch, columns, summed } or { batch, summed, columns }, ops)
+  if is_whole then return ops.matmul(a, b) end
+  return matmul({ a_turned and 1 or 0, b_turned and 1 or 0 }, nil, a, b)
+end
+
 local function contract(x, left, y, right, wanted, ops)
   local sizes = {}
   sizes_of(x, left, sizes)
@@ -137,8 +152,7 @@ local function contract(x, left, y, right, wanted, ops)
   for _, letter in ipairs(right) do
     if not in_left[letter] then columns[#columns + 1] = letter end
   end
-  local product = ops.matmul(arrange(x, left, { batch, rows, summed }, ops),
-    arrange(y, right, { batch, summed, columns }, ops))
+  local product = multiply(x, left, y, right, { batch = batch, rows = rows, summed = summed, columns = columns }, ops)
   local term, shape = {}, {}
   for _, list in ipairs { batch, rows, columns } do
     for _, letter in ipairs(list) do
