@@ -9,6 +9,7 @@ from fits import FITS
 from kinds import (accumulator, activation, constraint, data, initializer, layer, loss, metric,
                    optimizer, random_layer, regularizer, schedule)
 from kinds.array_file import FILES
+from kinds.attention import ATTENTION
 from kinds.spatial import SPATIAL
 from lua_text import Made
 
@@ -474,5 +475,5 @@ OPTIMIZERS = [
               state=False),
 ]
 
-CASES = (ACTIVATIONS + LAYERS + SPATIAL + LOSSES + METRICS + SCHEDULES + INITIALIZERS + REGULARIZERS + CONSTRAINTS
-         + OPTIMIZERS + FILES + FITS)
+CASES = (ACTIVATIONS + LAYERS + ATTENTION + SPATIAL + LOSSES + METRICS + SCHEDULES + INITIALIZERS + REGULARIZERS
+         + CONSTRAINTS + OPTIMIZERS + FILES + FITS)

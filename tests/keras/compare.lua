@@ -91,6 +91,18 @@ end
 -- Gradient descent, as kinds/layer.py does it.
 local STEPS, RATE = 3, 0.05
 
+-- What the case and the arrays given call a layer with, by name.
+local function call_options(case, given, training)
+  local options, masks = { training = training }, listed(given, "mask")
+  for key, value in pairs(case.call or {}) do options[key] = value end
+  for key, value in pairs(given) do
+    local name = key:match "^call (.*)$"
+    if name then options[name] = value end
+  end
+  if #masks > 0 then options.mask = masks end
+  return options
+end
+
 function run.layer(case, given)
   local layer, inputs = case.make(), listed(given, "x")
   local x = single(inputs)
@@ -101,19 +113,21 @@ function run.layer(case, given)
     layer(x)
   end
   layer:set_weights(listed(given, "weight"))
-  results.inference = layer(x, false)
+  local values = { layer(x, call_options(case, given, false)) }
+  results.inference = values[1]
+  number_into(results, "other", table.move(values, 2, #values, 1, {}))
   local trained, count = layer.trainable_weights, #inputs
   local sources = inputs[1].dtype == "float32" and count or 0
   local step = cdl.jit(function(factors, ...)
     local traced = { ... }
-    local y = layer(single(traced), true)
+    local y = layer(single(traced), call_options(case, given, true))
     local from = table.move(traced, 1, sources, 1, {})
     table.move(trained, 1, #trained, #from + 1, from)
     local gradients = cdl.gradients((y * factors):sum(), from, { unused = "zeros" })
     for i, variable in ipairs(trained) do variable:assign_sub(gradients[sources + i] * RATE) end
     return y, table.unpack(gradients)
   end)
-  local values = { step(given.factors, table.unpack(inputs)) }
+  values = { step(given.factors, table.unpack(inputs)) }
   for _ = 2, STEPS do step(given.factors, table.unpack(inputs)) end
   number_into(results, "trained weight ", trained)
   results.training = values[1]

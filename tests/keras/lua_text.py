@@ -22,7 +22,7 @@ MODULES = {
 }
 
 # Arguments that number axes: from 0 in Keras, from 1 in cdl, from the end alike.
-AXES = {"axis", "axes"}
+AXES = {"axis", "axes", "attention_axes"}
 
 
 class Made:

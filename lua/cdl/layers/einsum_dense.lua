@@ -15,7 +15,7 @@ EinsumDense.signature = rows.join({
     doc = "sizes of the output behind the batch (and what ... stands for); -1: the input's" },
   { "activation", "any", doc = "name or function; none if left out" },
   { "bias_axes", "string", doc = "letters of the output's axes along which the bias varies; no bias if left out" },
-}, table.move(rows.kernel_and_bias, 3, #rows.kernel_and_bias, 1, {}))
+}, rows.weights)
 EinsumDense.one_input = true
 
 function EinsumDense:init(args)

@@ -27,6 +27,18 @@ M.gamma_and_beta = {
   { "gamma_constraint", "any", doc = "applied to gamma after each update" },
 }
 
+--- A layer's rows about its kernels and biases, behind activation and use_bias.
+M.weights = table.move(M.kernel_and_bias, 3, #M.kernel_and_bias, 1, {})
+
+--- The last rows of attention with several heads.
+M.heads = table.move(M.weights, 1, #M.weights, 2, {
+  { "flash_attention", "boolean", doc = "a hint, which changes nothing here" },
+})
+table.move({
+  { "use_gate", "boolean", false, doc = "whether a sigmoid of the query scales what is read" },
+  { "seed", "integer", doc = "for dropout with numbers of its own" },
+}, 1, 2, #M.heads + 1, M.heads)
+
 --- One list: the layer's own rows, then shared ones.
 function M.join(own, shared)
   return table.move(shared, 1, #shared, #own + 1, table.move(own, 1, #own, 1, {}))

@@ -23,6 +23,10 @@ class Layer(Case):
         self.shapes, self.low = x if isinstance(x, list) else [x], low
         super().__init__(f"{made.lua()[7:]} of {x}", made, **more)
 
+    def call(self, layer, inputs, training):
+        """A list of the layer's results."""
+        return [layer(single(inputs), training=training)]
+
     def allowed(self, expected):
         # A sum that comes out small has the rounding errors of the large ones beside it.
         largest = abs(expected).max(initial=1)
@@ -40,22 +44,22 @@ class Layer(Case):
             layer.build(inputs[0].shape)
             return layer, None, give_random_weights(layer, random)
         symbols = [keras.Input(batch_shape=(None, *x.shape[1:]), dtype=str(x.dtype)) for x in inputs]
-        shape = layer(single(symbols)).shape
+        shape = self.call(layer, symbols, False)[0].shape
         shape = [-1 if size is None else size for size in shape]
         return layer, shape, give_random_weights(layer, random)
 
     def prepare(self, random):
         inputs = self.make_inputs(random)
         layer, shape, weights = self.build(inputs, random)
-        inference = layer(single(inputs), training=False)
+        inference, *others = self.call(layer, inputs, False)
         factors = normal(random, inference.shape)
         given = numbered("x", inputs) | numbered("weight", weights) | {"factors": factors}
-        expected = {"inference": inference} | ({"shape": shape} if shape else {})
+        expected = {"inference": inference} | ({"shape": shape} if shape else {}) | numbered("other", others)
 
         def weigh(trainable, inputs, fixed):
             state = [*zip(layer.trainable_weights, trainable), *zip(layer.non_trainable_weights, fixed)]
             with keras.StatelessScope(state_mapping=state) as scope:
-                y = layer(single(inputs), training=True)
+                y = self.call(layer, inputs, True)[0]
             moved = []
             for variable, value in zip(layer.non_trainable_weights, fixed):
                 new = scope.get_current_value(variable)
@@ -76,6 +80,39 @@ class Layer(Case):
             trainable = [value - RATE * gradient for value, gradient in zip(trainable, of_weights)]
         expected |= numbered("trained weight ", trainable) | numbered("fixed weight ", fixed)
         return given, expected
+
+
+class AttentionLayer(Layer):
+    """A layer of queries, values and keys, which takes masks and options by name."""
+
+    def __init__(self, name, arguments=None, x=None, apart=False, mask=False, **options):
+        """apart: Keras takes the tensors one by one. mask: bool for queries and values. Of the
+        options those that are shapes stand for random masks; the others are given as they are."""
+        super().__init__(name, arguments, x=x or [(3, 4, 6), (3, 5, 6)])
+        self.apart, self.mask = apart, mask
+        self.masks = {key: value for key, value in options.items() if isinstance(value, tuple)}
+        self.flags = {key: value for key, value in options.items() if key not in self.masks}
+        self.name += f" with {', '.join(list(options) + ['mask'] * mask)}" if options or mask else ""
+
+    def options(self):
+        return {"call": self.flags}
+
+    def prepare(self, random):
+        def draw(shape):
+            kept = random.random(shape) < 0.6
+            kept[..., 0] = True  # some key is seen by all
+            return kept
+
+        self.drawn = {key: draw(shape) for key, shape in self.masks.items()}
+        self.lists = [draw(shape[:2]) for shape in self.shapes[:2]] if self.mask else []
+        given, expected = super().prepare(random)
+        given |= {f"call {key}": value for key, value in self.drawn.items()} | numbered("mask", self.lists)
+        return given, expected
+
+    def call(self, layer, inputs, training):
+        options = self.flags | self.drawn | ({"mask": self.lists} if self.mask else {})
+        y = layer(*(inputs if self.apart else [inputs]), training=training, **options)
+        return list(y) if isinstance(y, tuple) else [y]
 
 
 class RandomLayer(Layer):
@@ -104,4 +141,4 @@ def statistics(y):
             "deviation of columns": columns.std(), "deviation of rows": rows.std()}
 
 
-layer, random_layer = Layer, RandomLayer
+layer, attention, random_layer = Layer, AttentionLayer, RandomLayer
