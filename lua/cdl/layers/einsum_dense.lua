@@ -40,7 +40,8 @@ function EinsumDense:read_equation()
       return
     end
   end
-  self:fail("the equation '%s' must be written as \"ab,bc->ac\", \"...b,bc->...c\" or \"ab...,bc->ac...\"", self.equation)
+  self:fail("the equation '%s' must be written as \"ab,bc->ac\", \"...b,bc->...c\" or \"ab...,bc->ac...\"",
+    self.equation)
 end
 
 -- Size of each letter of a term whose axes have these sizes; "..." stands for `hidden` of them.
@@ -56,7 +57,8 @@ function EinsumDense:full_output(input_shape, hidden)
   given = type(given) == "number" and { given } or given
   local wanted = #terms.output - (terms.hidden == "left" and 0 or 1)
   if #given ~= wanted then
-    self:fail("output_shape has %d sizes, but the output of '%s' has %d behind the batch", #given, self.equation, wanted)
+    self:fail("output_shape has %d sizes, but the output of '%s' has %d behind the batch", #given, self.equation,
+      wanted)
   end
   local list = { input_shape[1] }
   if terms.hidden == "left" then
