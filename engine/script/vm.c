@@ -258,6 +258,8 @@ static int open_core(lua_State *L) {
     script_open_http(L);
     script_open_identity(L);
     script_open_event(L);
+    script_open_json(L);
+    script_open_h5(L);
     return 1;
 }
 
