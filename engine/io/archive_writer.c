@@ -116,8 +116,10 @@ bool archive_add(ArchiveWriter *writer, const char *name, const void *header,
     memcpy(copy, header, header_bytes);
     zip_buffer_fragment_t parts[] = {{(zip_uint8_t *)copy, header_bytes},
                                      {(zip_uint8_t *)(uintptr_t)data, bytes}};
-    zip_source_t *source =
-        zip_source_buffer_fragment(writer->zip, parts, bytes ? 2 : 1, 0);
+    /* libzip stumbles over an empty part in front of another. */
+    int first = header_bytes == 0 && bytes ? 1 : 0, end = bytes ? 2 : 1;
+    zip_source_t *source = zip_source_buffer_fragment(writer->zip, parts + first,
+                                                      (zip_uint64_t)(end - first), 0);
     if (!source) return fail(writer, zip_get_error(writer->zip), err);
     zip_int64_t index = zip_file_add(writer->zip, name, source, ZIP_FL_ENC_UTF_8);
     if (index < 0) {

@@ -14,7 +14,7 @@ local axis_row = { "axis", "axis", -1, doc = "the axis, from 1 or negative from 
 
 -- A call on a symbolic tensor is recorded as a whole, since bodies read shapes.
 local function define(name, rows, doc, body)
-  local record = { name = name }
+  local record = { name = name, activation = true }
   table.insert(rows, 1, x_row)
   local f = signature.fn(name, rows, doc, function(x, ...)
     if type(x) == "number" then x = core.tensor(x) end

@@ -3,6 +3,7 @@
 -- cdl/sequential.lua, compiling and the steps in cdl/compile.lua, the loops in cdl/fit.lua.
 local class = require "cdl.class"
 local core = require "cdl.core"
+local graph_order = require "cdl.graph_order"
 local Layer = require "cdl.layer"
 local random = require "cdl.random"
 local signature = require "cdl.signature"
@@ -89,27 +90,22 @@ function Model:set_graph(inputs, outputs)
     output_names = names_of(out_leaves, out_spec, "an output"),
   })
   rawset(self, "_output_spec", out_spec.kind ~= "leaf" and out_spec or nil)
-  self:set_layers(in_leaves, records)
+  self:set_layers(in_leaves, out_leaves)
   rawset(self, "built", true)
 end
 
---- The layers that a graph passes through, input layers first, with unique names.
-function Model:set_layers(inputs, records)
-  local layers, seen, by_name = {}, {}, {}
-  local function add(layer)
-    if not layer or seen[layer] then return end
-    seen[layer] = true
-    if by_name[layer.name] then
-      core.raise(("model '%s': two layers are named '%s'; names must be unique"):format(self.name, layer.name))
+--- The layers that a graph passes through from inputs to outputs, in Keras's order, with unique names.
+function Model:set_layers(inputs, outputs)
+  local layers, by_name = {}, {}
+  for _, layer in ipairs(graph_order.owners { inputs = inputs, outputs = outputs }) do
+    if class.is(layer, Layer) then
+      if by_name[layer.name] then
+        core.raise(("model '%s': two layers are named '%s'; names must be unique"):format(self.name, layer.name))
+      end
+      by_name[layer.name] = true
+      layers[#layers + 1] = layer
     end
-    by_name[layer.name] = true
-    layers[#layers + 1] = layer
   end
-  -- A model may start at an inner tensor; the layer that made it is not part of it.
-  for _, input in ipairs(inputs) do
-    if not input.record.fn then add(input.record.layer) end
-  end
-  for _, record in ipairs(records) do add(record.layer) end
   rawset(self, "_layers", layers)
   self:name_streams()
 end
@@ -145,7 +141,7 @@ function Model:add_loss(loss)
   table.move(losses, 1, #losses, #ends + 1, ends)
   graph.records = symbol.between(graph.inputs, ends, ("model '%s': add_loss"):format(self.name))
   graph.losses = losses
-  self:set_layers(graph.inputs, graph.records)
+  self:set_layers(graph.inputs, ends)
   rawset(self, "_programs", nil)
 end
 

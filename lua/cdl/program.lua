@@ -17,6 +17,17 @@ local function step_variable(self)
   return self._steps
 end
 
+--- Steps that were run, for files; nil: none.
+function Model:step_count()
+  return rawget(self, "_steps") and core.item(core.value(self._steps)) or nil
+end
+
+--- Goes on counting steps from a number; what is no count is passed over.
+function Model:set_step_count(count)
+  if math.type(count) ~= "integer" or count < 0 then return end
+  core.assign(step_variable(self), core.tensor({ count }, "int64"))
+end
+
 local function type_keys(specs)
   local keys = {}
   for i, spec in ipairs(specs) do keys[i] = autodiff.type_key(spec) end

@@ -100,10 +100,14 @@ local load_weights = signature.method("load_weights", { self_row, path_row,
 end)
 
 local save = signature.method("save", { self_row,
-  { "path", "string", required = true, doc = "file name" } },
-  "Whole models are not written yet: raises, naming save_weights.", function(self, path)
-    core.raise(("save: cannot write a whole model to %s; model:save_weights(\"name.npz\") keeps its weights"):format(
-      words.literal(path)))
+  { "path", "string", required = true, doc = "file name ending in .keras", alias = "filepath" } },
+  "Writes the whole model, with how it is compiled and the optimizer's state, to a .keras file, which Keras "
+  .. "opens too.", function(self, path)
+    if path:find "%.keras$" then return require "cdl.saving.archive".save(self, path) end
+    if path:find "%.h5$" or path:find "%.hdf5$" then
+      core.raise(("save: %s: whole models are not written as .h5; use .keras"):format(words.literal(path)))
+    end
+    core.raise(("save: %s: a whole model's file name must end in .keras"):format(words.literal(path)))
   end)
 
 --- Gives models these methods.

@@ -101,12 +101,11 @@ return function(kit)
     return box
   end
 
-  local record = { name = "subscript" }
   function core.hooks.subscript(x, key)
     if not symbol.is(x) then return subscript(x, key) end
     return symbol.record(function(concrete)
       return (view(concrete, key))
-    end, record, x)
+    end, { name = "subscript", key = key }, x)
   end
 
   function core.hooks.assign(x, key, value)

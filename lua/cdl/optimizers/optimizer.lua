@@ -283,6 +283,9 @@ Optimizer.get = {
   end,
 }
 
+--- What a file keeps of the optimizer, in Keras's order: its variables.
+function Optimizer:saved_variables() return self.variables end
+
 -- ---- state ----
 
 local function new_state(self, variable, name, initializer)

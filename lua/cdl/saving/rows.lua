@@ -1,0 +1,61 @@
+--- What of Keras's configs is not as the classes' signatures say: one row a class.
+--
+--     accepts   arguments of Keras that we do not have: the value that is fine, or a list of such
+--     write     changes a config on its way to a file
+--     read      changes a config on its way from a file, before its values are read
+--     spread    the layer takes its tensors one by one in Keras, not as a list
+local signature = require "cdl.signature"
+
+local null = signature.null
+
+local function single_pair(config, key)
+  local pads = config[key]
+  if type(pads) == "table" and #pads == 1 and type(pads[1]) == "table" then config[key] = pads[1] end
+end
+
+local rows = {
+  BatchNormalization = { accepts = { synchronized = false, renorm = false, renorm_clipping = null,
+    renorm_momentum = 0.99, virtual_batch_size = null, fused = { null, true, false }, adjustment = null } },
+  LayerNormalization = { accepts = { rms_scaling = false } },
+  Flatten = { accepts = { data_format = "channels_last" } },
+  SpatialDropout1D = { accepts = { noise_shape = null } },
+  SpatialDropout2D = { accepts = { data_format = "channels_last", noise_shape = null } },
+  SpatialDropout3D = { accepts = { data_format = "channels_last", noise_shape = null } },
+  ZeroPadding1D = { write = function(config) single_pair(config, "padding") end },
+  Cropping1D = { write = function(config)
+    single_pair(config, "cropping")
+    config.data_format = nil
+  end },
+  Embedding = { write = function(config) config.weights = nil end,
+    accepts = { input_length = null, batch_input_shape = null } },
+}
+
+-- Arguments of any class that say nothing when they have these values.
+local ACCEPTED = {
+  quantization_config = null, lora_rank = null, autocast = true, synchronized = false, input_axes = null,
+  output_axes = null, is_legacy_optimizer = { true, false }, jit_compile = { true, false }, decay = { 0, null },
+  fn = null, ragged = false, sparse = false, optional = false, time_major = false,
+}
+
+local M = {}
+
+--- The row of a class, by its name; {} when there is nothing special.
+function M.of(name) return rows[name] or {} end
+
+local function is_among(value, wanted)
+  if type(wanted) ~= "table" or wanted == null then return value == wanted end
+  for _, entry in ipairs(wanted) do
+    if value == entry then return true end
+  end
+  return false
+end
+
+--- Whether an argument that we do not have may be passed over.
+function M.accepts(name, key, value)
+  if value == null then return true end
+  local own = M.of(name).accepts
+  if own and own[key] ~= nil then return is_among(value, own[key]) end
+  return ACCEPTED[key] ~= nil and is_among(value, ACCEPTED[key])
+end
+
+return M

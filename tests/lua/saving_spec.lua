@@ -1,0 +1,98 @@
+-- .keras files without Keras: what goes in comes out, and what does not fit says so. Against the real
+-- one they are checked in tests/keras.
+local cdl = require "cdl"
+local folder = require "folder"
+local json = require "cdl.json"
+local layers = cdl.layers
+
+describe("whole models in files", function()
+  local temporary
+  setup(function() temporary = folder.new() end)
+  teardown(function() temporary:remove() end)
+
+  local x = cdl.random.uniform { shape = { 12, 4 } }
+  local y = cdl.random.randint { shape = { 12 }, low = 0, high = 3 }
+
+  local function classifier()
+    local model = cdl.Sequential {
+      layers.Dense { 8, activation = "relu", input_shape = { 4 } },
+      layers.BatchNormalization(),
+      layers.Dropout(0),
+      layers.Dense { 3, activation = "softmax" },
+    }
+    model:compile { optimizer = "adam", loss = "sparse_categorical_crossentropy", metrics = { "accuracy" } }
+    return model
+  end
+
+  local function message_of(f, ...)
+    local ok, message = pcall(f, ...)
+    assert.is_false(ok)
+    assert.matches("^[^\n]*saving_spec.lua:%d+: ", message)
+    return message
+  end
+
+  it("keep a compiled Sequential with its optimizer: training goes on as if nothing had been", function()
+    local model = classifier()
+    model:fit(x, y, { epochs = 2, verbose = 0 })
+    model:save(temporary "m.keras")
+    local copy = cdl.models.load_model(temporary "m.keras")
+    assert.same(model:predict(x, { verbose = 0 }):totable(), copy:predict(x, { verbose = 0 }):totable())
+    assert.equal(model.optimizer.iterations, copy.optimizer.iterations)
+    for _ = 1, 2 do
+      local loss, accuracy = model:train_on_batch(x, y)
+      local loss_copy, accuracy_copy = copy:train_on_batch(x, y)
+      assert.equal(loss, loss_copy)
+      assert.equal(accuracy, accuracy_copy)
+    end
+    assert.same({ "m.keras" }, temporary:names())
+  end)
+
+  it("keep functional graphs: shared layers, operations, subscripts, several inputs and outputs", function()
+    local a, b = cdl.Input { shape = { 4 }, name = "a" }, cdl.Input { shape = { 4 }, name = "b" }
+    local shared = layers.Dense { 4, activation = "tanh", name = "shared" }
+    local inner_in = cdl.Input { 4 }
+    local inner = cdl.Model { inputs = inner_in, outputs = layers.Dense(2)(inner_in), name = "inner" }
+    local joined = layers.Concatenate() { shared(a) * 2 + 1, shared(b)[{ {}, { 2, -1 } }], inner(b) }
+    local model = cdl.Model { inputs = { a = a, b = b }, outputs = { sum = joined:sum(2, true), all = joined } }
+    model:save(temporary "f.keras")
+    local copy = cdl.models.load_model(temporary "f.keras")
+    local given = { a = x, b = x + 1 }
+    local expected, got = model:predict(given, { verbose = 0 }), copy:predict(given, { verbose = 0 })
+    assert.same(expected.sum:totable(), got.sum:totable())
+    assert.same(expected.all:totable(), got.all:totable())
+    local names = {}
+    for i, layer in ipairs(copy.layers) do names[i] = layer.name end
+    for i, layer in ipairs(model.layers) do assert.equal(layer.name, names[i]) end
+  end)
+
+  it("know classes of the user's by custom_objects or when they are registered", function()
+    local Scale = cdl.Layer:extend "Scale"
+    Scale.signature = { { "by", "number", 2 }, { "axis", "axis", 2 } }
+    function Scale:call(input) return input * self.args.by end
+    local model = cdl.Sequential { cdl.Input { 4 }, Scale { by = 3, axis = 2 }, layers.Dense(1) }
+    model:save(temporary "c.keras")
+    local message = message_of(cdl.models.load_model, temporary "c.keras")
+    assert.matches("c.keras: config.json: Sequential 'sequential", message, 1, true)
+    assert.matches("the class 'Scale' is not known; pass custom_objects = {Scale = ...}", message, 1, true)
+    local copy = cdl.models.load_model(temporary "c.keras", { custom_objects = { Scale = Scale } })
+    assert.same(model:predict(x, { verbose = 0 }):totable(), copy:predict(x, { verbose = 0 }):totable())
+    assert.equal(2, copy.layers[1]:get_config().axis)
+    cdl.models.register_keras_serializable(Scale)
+    assert.equal(3, cdl.models.load_model(temporary "c.keras").layers[1].args.by)
+  end)
+
+  it("are described by JSON, and cloned", function()
+    local model = classifier()
+    local text = model:to_json()
+    local config = json.decode(text)
+    assert.equal("Sequential", config.class_name)
+    assert.equal(-1, config.config.layers[3].config.axis)
+    local copy = cdl.models.model_from_json(text)
+    assert.equal(text, copy:to_json())
+    local clone = cdl.models.clone_model(model)
+    assert.equal(model:count_params(), clone:count_params())
+    local again = cdl.Sequential:from_config(model:get_config())
+    assert.equal(model.layers[4].name, again.layers[4].name)
+    assert.matches("model_from_json: line 1, column 9", message_of(cdl.models.model_from_json, "{nonsense"), 1, true)
+  end)
+end)
