@@ -74,6 +74,7 @@ void script_open_plans(lua_State *L);
 void script_open_files(lua_State *L);
 void script_open_arrays(lua_State *L);
 void script_open_pickle(lua_State *L);
+void script_open_images(lua_State *L);
 void script_open_fit(lua_State *L);
 void script_open_http(lua_State *L);
 void script_open_identity(lua_State *L);

@@ -1,7 +1,8 @@
---- Files of arrays (`cdl.io`): NumPy's .npy and .npz, .safetensors, idx, csv.
+--- Files of arrays (`cdl.io`): NumPy's .npy and .npz, .safetensors, idx, csv, and pictures (PNG, JPEG).
 --
 --     cdl.io.savez("run.npz", { kernel = w, ["dense/bias"] = b })
 --     local arrays = cdl.io.loadz "run.npz"          --> arrays.kernel, arrays["dense/bias"]
+--     local picture = cdl.io.read_image("cat.jpg", { target_size = {150, 150} })
 --     local x, names = cdl.io.read_csv("air.csv", { columns = {"TEMP", "PRES"} })
 --
 -- Writing is atomic: the file is there whole, or what was there before stays. Loading never
@@ -142,6 +143,9 @@ M.read_csv = signature.fn("read_csv", { path_row,
     return check("read_csv", core.csv_load(path, separator, header, skip_rows, missing == "error",
       check_columns(columns), dtype))
   end)
+
+local images = require "cdl.images"
+M.read_image, M.write_png = images.read_image, images.write_png
 
 M.write_text = signature.fn("write_text", { path_row,
   { "text", "string", required = true, doc = "the whole contents" },

@@ -190,5 +190,6 @@ M.text_to_word_sequence = text.text_to_word_sequence
 M.timeseries_windows = require("cdl.utils.timeseries").timeseries_windows
 M.timeseries_dataset_from_array = M.timeseries_windows
 M.Tokenizer = require "cdl.utils.tokenizer"
+M.image_grid = require("cdl.images").image_grid
 
 return M
