@@ -42,13 +42,25 @@ const char *script_where(lua_State *L, char *text, size_t size) {
     return text;
 }
 
+/* Whether a text names the last layer of a path. */
+static bool names_layer(const char *text, const char *path) {
+    const char *slash = strrchr(path, '/');
+    return strstr(text, slash ? slash + 1 : path) != NULL;
+}
+
+/* Throws "file:line: text", with the path of the layer that is being called where the text does
+ * not name the layer itself. */
 static int raise_text(lua_State *L, const char *where, const char *text) {
     char line[256];
+    const char *path = vm_get(L)->path;
     if (!where || !where[0]) where = script_where(L, line, sizeof line);
-    if (where[0])
-        lua_pushfstring(L, "%s: %s", where, text);
+    lua_pushfstring(L, where[0] ? "%s: " : "%s", where);
+    lua_pushstring(L, text);
+    if (path[0] && !names_layer(text, path))
+        lua_pushfstring(L, " (in layer '%s')", path);
     else
-        lua_pushstring(L, text);
+        lua_pushliteral(L, "");
+    lua_concat(L, 3);
     return lua_error(L);
 }
 

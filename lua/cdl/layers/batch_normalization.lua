@@ -25,7 +25,7 @@ BatchNormalization.signature = {
   { "renorm", "boolean", false, doc = "batch renormalisation (Ioffe 2017): train with statistics of many batches" },
   { "renorm_clipping", "any", doc = "{rmin =, rmax =, dmax =}: how far these may be from the batch's" },
   { "renorm_momentum", "number", 0.99, doc = "of the averages for renorm" },
-  { "synchronized", { false }, false, doc = "statistics are one process's" },
+  { "synchronized", "boolean", false, doc = "must be false: statistics are one process's" },
 }
 BatchNormalization.supports_masking = true
 BatchNormalization.one_input = true
@@ -48,6 +48,7 @@ end
 function BatchNormalization:init(args)
   self.axis, self.momentum, self.epsilon = args.axis, args.momentum, args.epsilon
   check_clipping(args.renorm_clipping or {})
+  if args.synchronized then core.raise "BatchNormalization: synchronized = true wants several processes; there is one" end
 end
 
 function BatchNormalization:axis_place(ndim)

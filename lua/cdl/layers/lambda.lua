@@ -28,6 +28,10 @@ local function check_shape(self, x, y)
   local wanted = self.args.output_shape
   if type(wanted) == "function" then
     wanted = wanted(words.is_plain(x) and x[1].shape or x.shape)
+    if not words.is_plain(wanted) then
+      core.raise(("layer '%s': output_shape must return a list of sizes, got %s"):format(self.name,
+        words.describe(wanted)))
+    end
   else
     wanted = table.move(wanted, 1, #wanted, 2, { -1 })
   end
