@@ -13,6 +13,8 @@ local REQUIRED = {
   target_shape = { -1 }, dims = { 1 }, n = 2, axes = 2, scale = 2, activation = "relu",
   ["function"] = function(x) return x end,
   layer = function() return layers.Dense(2) end,
+  num_heads = 2, key_dim = 3, head_dim = 3, num_query_heads = 4, num_key_value_heads = 2, equation = "ab,bc->ac",
+  output_shape = { 3 },
 }
 -- Arguments that a layer is given besides.
 local MORE = { GroupNormalization = { groups = 1 } }

@@ -48,7 +48,7 @@ end
 function BatchNormalization:init(args)
   self.axis, self.momentum, self.epsilon = args.axis, args.momentum, args.epsilon
   check_clipping(args.renorm_clipping or {})
-  if args.synchronized then core.raise "BatchNormalization: synchronized = true wants several processes; there is one" end
+  if args.synchronized then core.raise "BatchNormalization: synchronized = true wants several processes" end
 end
 
 function BatchNormalization:axis_place(ndim)
