@@ -4,12 +4,15 @@
  *
  * What is loaded belongs to a userdata until all of it is in a table, since Lua may run
  * out of memory on the way. */
+#include "base/mem.h"
+#include "io/aside.h"
 #include "io/npz.h"
 #include "io/safetensors.h"
 #include "script/script.h"
 
 #define NPZ_META         "cdl.npz"
 #define SAFETENSORS_META "cdl.safetensors"
+#define SAVER_META       "cdl.saver"
 
 static int table_room(int64_t count) { return (int)(count < 1 << 20 ? count : 1 << 20); }
 
@@ -70,6 +73,8 @@ static int core_npz_save(lua_State *L) {
     return script_push_done(L, ok, &err);
 }
 
+/* ---- safetensors ---- */
+
 static int safetensors_close(lua_State *L) {
     safetensors_free(luaL_checkudata(L, 1, SAFETENSORS_META));
     return 0;
@@ -116,16 +121,114 @@ static int core_safetensors_save(lua_State *L) {
     return script_push_done(L, safetensors_save(path, &file, &err), &err);
 }
 
+/* ---- written aside ---- */
+
+/* What is copied for a thread that writes; for more the process is forked. */
+enum { COPY_BYTES = 64 << 20 };
+
+typedef struct Saver {
+    Aside aside;
+    char *path;
+    NamedTensors copies;
+} Saver;
+
+static bool save_aside(void *context, Err *err) {
+    const Saver *saver = context;
+    return safetensors_save(saver->path, &(Safetensors){.arrays = saver->copies}, err);
+}
+
+typedef struct SaveJob {
+    const char *path;
+    NamedTensors arrays;
+} SaveJob;
+
+static bool save_forked(void *context, Err *err) {
+    const SaveJob *job = context;
+    return safetensors_save(job->path, &(Safetensors){.arrays = job->arrays}, err);
+}
+
+static bool copy_array(const NamedTensor *from, NamedTensor *out, Err *err) {
+    if (!tensor_copy(&from->tensor, &out->tensor, err)) return false;
+    out->name = mem_strdup(from->name);
+    return out->name || err_set(err, "out of memory for the name of an array");
+}
+
+static bool copy_job(const SaveJob *job, Saver *saver, Err *err) {
+    size_t count = (size_t)job->arrays.count;
+    saver->path = mem_strdup(job->path);
+    saver->copies.list = mem_zalloc(count * sizeof *saver->copies.list + 1);
+    if (!saver->path || !saver->copies.list)
+        return err_set(err, "out of memory for %zu arrays", count);
+    for (saver->copies.count = 0; saver->copies.count < job->arrays.count;) {
+        int64_t k = saver->copies.count++;
+        if (!copy_array(&job->arrays.list[k], &saver->copies.list[k], err)) return false;
+    }
+    return true;
+}
+
+static void saver_free(Saver *saver) {
+    named_free(&saver->copies);
+    mem_free(saver->path);
+    saver->path = NULL;
+}
+
+/* core.safetensors_save_aside(path, names, tensors) -> a saver: the arrays are written as they are
+ * now, while the program goes on. */
+static int core_safetensors_save_aside(lua_State *L) {
+    Err err = {0};
+    SaveJob job = {luaL_checkstring(L, 1), check_arrays(L, 2, 3)};
+    size_t bytes = 0;
+    for (int64_t k = 0; k < job.arrays.count; k++)
+        bytes += tensor_bytes(&job.arrays.list[k].tensor);
+    Saver *saver = lua_newuserdatauv(L, sizeof *saver, 0);
+    *saver = (Saver){0};
+    luaL_setmetatable(L, SAVER_META);
+    bool started = bytes > COPY_BYTES
+                       ? aside_fork(&saver->aside, save_forked, &job, &err)
+                       : copy_job(&job, saver, &err) &&
+                             aside_thread(&saver->aside, save_aside, saver, &err);
+    return started ? 1 : script_push_failure(L, &err);
+}
+
+/* core.saver_look(saver, wait) -> nil: it is still at work; true; or false, message. After
+ * its end it must not be asked again. */
+static int core_saver_look(lua_State *L) {
+    Err err = {0};
+    Saver *saver = luaL_checkudata(L, 1, SAVER_META);
+    AsideState state = aside_look(&saver->aside, lua_toboolean(L, 2), &err);
+    luaL_argcheck(L, state != ASIDE_NONE, 1, "it has ended before");
+    if (state == ASIDE_RUNS) {
+        lua_pushnil(L);
+        return 1;
+    }
+    saver_free(saver);
+    lua_pushboolean(L, state == ASIDE_DONE);
+    if (state == ASIDE_DONE) return 1;
+    lua_pushstring(L, err.text);
+    return 2;
+}
+
+static int saver_close(lua_State *L) {
+    Err err = {0};
+    Saver *saver = luaL_checkudata(L, 1, SAVER_META);
+    aside_look(&saver->aside, true, &err);
+    saver_free(saver);
+    return 0;
+}
+
 static const luaL_Reg array_functions[] = {
     {"npz_load", core_npz_load},
     {"npz_save", core_npz_save},
     {"safetensors_load", core_safetensors_load},
     {"safetensors_save", core_safetensors_save},
+    {"safetensors_save_aside", core_safetensors_save_aside},
+    {"saver_look", core_saver_look},
     {NULL, NULL},
 };
 
 void script_open_arrays(lua_State *L) {
     script_register(L, array_functions);
     script_new_holder(L, NPZ_META, npz_close);
+    script_new_holder(L, SAVER_META, saver_close);
     script_new_holder(L, SAFETENSORS_META, safetensors_close);
 }

@@ -3,9 +3,9 @@
 -- A snapshot is a table: where the run is (the epoch to run next, the batches of it that are done
 -- already, and the position in the data), the model's weights, step counter and optimizers, the
 -- running metrics, the random numbers' state, each callback's state() (History's is the history), and
--- what the run was made of, so that differences can be told. In the file it is an .npz archive: an
--- array for each tensor, named by its place in the table, and an array of bytes, `snapshot`, the rest
--- as text (cdl/serialize.lua). One file is one rename, so a snapshot is whole or not there.
+-- what the run was made of, so that differences can be told. It is written as .safetensors: an array
+-- for each tensor, named by its place in the table, and an array of bytes, `snapshot`, the rest as
+-- text (cdl/serialize.lua). One file is one rename, so a snapshot is whole or not there.
 local class = require "cdl.class"
 local core = require "cdl.core"
 local optimizers_of = require "cdl.optimizers.of_model"
@@ -273,19 +273,23 @@ end
 
 -- ---- files ----
 
---- Writes a snapshot, all or nothing; nil and the reason when that fails.
-function M.write(path, contents)
+--- Writes a snapshot, all or nothing; nil and the reason when that fails. aside: the state of now is
+-- written while the program goes on; gives what does it (core.saver_look tells how it ends).
+function M.write(path, contents, aside)
   contents.version = VERSION
-  local names, tensors = { TEXT }, {}
+  local names, tensors, taken = { TEXT }, {}, { [TEXT] = true }
   local text = serialize.write(contents, "the run's state", function(value, place)
     local is_array = core.is_variable(value) or (core.is_tensor(value) and value.kind == "eager")
     if not is_array then return nil end
-    names[#names + 1] = place
-    tensors[#names] = value
-    return place
+    local n = #names + 1
+    local name = (taken[place] or not utf8.len(place)) and ("array %d"):format(n) or place
+    names[n], tensors[n], taken[name] = name, value, true
+    return name
   end)
   tensors[1] = core.bytes_tensor(text)
-  return core.npz_save(path, names, tensors, false)
+  local saver = aside and core.safetensors_save_aside(path, names, tensors)
+  if saver then return saver end
+  return core.safetensors_save(path, names, tensors, {}, {})
 end
 
 local function check(contents)
@@ -303,7 +307,7 @@ end
 
 --- The snapshot in a file; nil and the reason, which names the file, when there is none.
 function M.read(path)
-  local arrays, problem = core.npz_load(path)
+  local arrays, problem = core.safetensors_load(path)
   if not arrays then return nil, problem end
   local bytes = arrays[TEXT]
   if not bytes or bytes.dtype ~= "uint8" or bytes.ndim ~= 1 then return nil, path .. ": it holds no snapshot" end

@@ -90,8 +90,8 @@ describe("a folder that cannot be written to", function()
     assert.matches("cannot write '" .. folder "w.npz" .. "': it is a folder", refused { checkpoint "w.npz" }, 1, true)
     assert.matches("CSVLogger: cannot write " .. folder "w.npz" .. ": Is a directory",
       refused { callbacks.CSVLogger(folder "w.npz") }, 1, true)
-    os.execute("mkdir -p " .. folder "run/latest.npz")
-    assert.matches("latest.npz", refused { callbacks.BackupAndRestore(folder "run") }, 1, true)
+    os.execute("mkdir -p " .. folder "run/latest.safetensors")
+    assert.matches("latest.safetensors", refused { callbacks.BackupAndRestore(folder "run") }, 1, true)
   end)
 
   -- Calls f with a small file system of its own at folder "small"; where that cannot be made, the test
@@ -111,7 +111,7 @@ describe("a folder that cannot be written to", function()
         refused { callbacks.CSVLogger(folder "small/log.csv") })
       assert.matches("cannot write '.*small/w.npz': Read%-only file system", refused { checkpoint "small/w.npz" })
       assert.matches("small/run': Read%-only file system", refused { callbacks.BackupAndRestore(folder "small/run") })
-      assert.matches("small/latest.npz': Read%-only file system",
+      assert.matches("small/latest.safetensors': Read%-only file system",
         refused { callbacks.BackupAndRestore(folder "small") })
     end)
   end)
@@ -121,13 +121,13 @@ describe("a folder that cannot be written to", function()
       local big = 6000 -- units: their weights are larger than what is left
       fit(new_model(), { checkpoint "small/w.npz" })
       fit(new_model(), { callbacks.BackupAndRestore(folder "small/run", { delete_checkpoint = false }) })
-      local good, kept = folder:read "small/w.npz", folder:read "small/run/latest.npz"
+      local good, kept = folder:read "small/w.npz", folder:read "small/run/latest.safetensors"
       assert.matches("cannot write '.*small/w.npz': No space left on device", refused({ checkpoint "small/w.npz" },
         new_model(big)))
       assert.equal(good, folder:read "small/w.npz")
-      assert.matches("BackupAndRestore: cannot write '.*small/other/latest.npz': No space left on device",
+      assert.matches("BackupAndRestore: cannot write '.*small/other/latest.safetensors': No space left on device",
         refused({ callbacks.BackupAndRestore(folder "small/other") }, new_model(big)))
-      assert.equal(kept, folder:read "small/run/latest.npz")
+      assert.equal(kept, folder:read "small/run/latest.safetensors")
       assert.same({}, core.list_folder(folder "small/other")) -- no temporary file
 
       -- A log that does not fit any more keeps its whole rows.

@@ -3,7 +3,7 @@
 -- weights, and what needs .keras or .h5 is pending by name.
 --
 -- Where cdl differs from Keras and why:
---   BackupAndRestore  one file (latest.npz) in place of weights and metadata; a snapshot is taken when
+--   BackupAndRestore  one file (latest.safetensors) in place of weights and metadata; a snapshot is taken when
 --                     all callbacks have heard of the epoch's end, and one at the begin; only its own
 --                     files are removed from its folder; `false` is no save_freq
 --   SwapEMAWeights    the trained weights come back after predict, too (Keras leaves the averages)
@@ -467,7 +467,7 @@ file("terminate_on_nan", function()
     problem_of(model.fit, model, { { 1 } }, { { inf } }, { verbose = 0, callbacks = {
       callbacks.BackupAndRestore(folder "backups"), callbacks.TerminateOnNaN { raise_error = true } } })
     assert.equal("dummy checkpoint", folder:read "backups/checkpoint.txt")
-    assert.equal("file", core.path_kind(folder "backups/latest.npz"))
+    assert.equal("file", core.path_kind(folder "backups/latest.safetensors"))
   end)
 
   case("test_normal_training_does_not_raise", function()
@@ -693,8 +693,8 @@ file("backup_and_restore", function()
     problem_of(fit, backup, 6, interrupting("on_epoch_end", 3))
     local files = core.list_folder(folder "subdir")
     table.sort(files)
-    assert.same({ "latest.npz", "latest.npz.bkp" }, files)
-    folder:write("subdir/latest.npz", "0")
+    assert.same({ "latest.safetensors", "latest.safetensors.bkp" }, files)
+    folder:write("subdir/latest.safetensors", "0")
     local history
     local text = warned(function() history = fit(backup, 5) end)
     assert.matches("going back to the snapshot before", text, 1, true)

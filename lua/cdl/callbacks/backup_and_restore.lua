@@ -27,7 +27,7 @@ BackupAndRestore.signature = signature.new("BackupAndRestore", {
 BackupAndRestore.runs_last = { on_train_begin = true, on_epoch_begin = true, on_train_batch_end = true,
   on_epoch_end = true, on_exit = true }
 
-local FILE, BEFORE = "latest.npz", "latest.npz.bkp"
+local FILE, BEFORE = "latest.safetensors", "latest.safetensors.bkp"
 
 function BackupAndRestore:init(...)
   local args = BackupAndRestore.signature:read(...)
@@ -143,16 +143,43 @@ function BackupAndRestore:restart_epoch() self.found.batch = 0 end
 
 -- ---- writing ----
 
-local function save(self, place, finished)
+-- A state that could not be written is no reason to stop training, since the one before stays. It is
+-- said when it happens first, and at the end.
+local function note_failure(self, problem)
+  if not self.problem then
+    core.warn(("BackupAndRestore: %s; training goes on, and the state that was saved before stays"):format(problem))
+  end
+  self.problem = problem
+end
+
+-- Whether what was begun to be written is written; wait: until it is.
+local function has_saved(self, wait)
+  if not self.saver then return true end
+  local ok, problem = core.saver_look(self.saver, wait)
+  if ok == nil then return false end
+  self.saver = nil
+  if ok then self.problem = nil else note_failure(self, problem) end
+  return true
+end
+
+local function contents_at(self, place)
   local contents = snapshot.take(self.model, self.list, place, self.data)
-  contents.epochs, contents.finished = self.epochs or place.epoch, finished or false
+  contents.epochs, contents.finished = self.epochs or place.epoch, place.finished or false
   contents.identity = self.identity or {}
+  return contents
+end
+
+-- Writes while training goes on; one at a time.
+local function save(self, place)
+  has_saved(self, true)
+  local contents = contents_at(self, place)
   if self.double_checkpoint and core.path_kind(self.path) == "file" then
     local ok, problem = os.rename(self.path, self.path_before)
-    if not ok then core.raise("BackupAndRestore: cannot keep the snapshot before: " .. problem) end
+    if not ok then return note_failure(self, "cannot keep the snapshot before: " .. problem) end
   end
-  local ok, problem = snapshot.write(self.path, contents)
-  if not ok then core.raise("BackupAndRestore: " .. problem) end
+  local saved, problem = snapshot.write(self.path, contents, true)
+  if not saved then return note_failure(self, problem) end
+  if saved == true then self.problem = nil else self.saver = saved end
 end
 
 -- Where the run is, behind so many batches of an epoch.
@@ -172,13 +199,14 @@ function BackupAndRestore:on_train_begin()
   end
   core.make_folder(self.backup_dir)
   local found = self.found
-  self.batches_seen = 0
+  self.batches_seen, self.problem = 0, nil
   if found then
     tell(self, found, restore(self, found))
     if self.is_over then model.stop_training = true end
   else
     self.current_epoch, self.last_batch = self.first_epoch or 1, 0
-    save(self, place_at(self.current_epoch, 0))
+    local ok, problem = snapshot.write(self.path, contents_at(self, place_at(self.current_epoch, 0)))
+    if not ok then core.raise("BackupAndRestore: " .. problem) end
   end
 end
 
@@ -192,29 +220,45 @@ end
 
 function BackupAndRestore:on_epoch_end(epoch)
   self.current_epoch, self.last_batch = epoch + 1, 0
-  save(self, place_at(epoch + 1, 0))
+  if self.save_freq == "epoch" or has_saved(self) then
+    save(self, place_at(epoch + 1, 0))
+  else
+    self.batches_seen = self.save_freq -- the next batch that finds it done
+  end
 end
 
 --- on_train_batch_end of one whose save_freq is a number of batches. The count runs on over
--- epochs.
+-- epochs. While a snapshot is being written the next one waits, for a batch or more.
 function BackupAndRestore:count_batch(batch)
   local added = batch > self.last_batch and batch - self.last_batch or batch
   self.last_batch = batch
   self.batches_seen = self.batches_seen + added
-  if self.batches_seen < self.save_freq then return end
+  if not has_saved(self) or self.batches_seen < self.save_freq then return end
   self.batches_seen = 0
   save(self, place_at(self.current_epoch, batch))
 end
 
-function BackupAndRestore:on_exit(reason)
-  if reason ~= "completed" and reason ~= "stop_training" then return end
-  if self.delete_checkpoint and not self.keeps_finished then
+-- What the run ends with: its last state, if it is kept, else an empty folder that goes, too.
+local function finish(self)
+  if self.keeps_finished or not self.delete_checkpoint then
+    local place = place_at(self.current_epoch, 0)
+    place.finished = true
+    save(self, place)
+    has_saved(self, true)
+  else
     os.remove(self.path)
     os.remove(self.path_before)
     remove_leftovers(self)
     os.remove(self.backup_dir) -- it stays when the user has put something there
-  else
-    save(self, place_at(self.current_epoch, 0), true)
+    self.problem = nil
+  end
+end
+
+function BackupAndRestore:on_exit(reason)
+  has_saved(self, true)
+  if reason == "completed" or reason == "stop_training" then finish(self) end
+  if self.problem then
+    core.warn(("BackupAndRestore: the last state of the run is not saved: %s"):format(self.problem))
   end
 end
 

@@ -1,0 +1,57 @@
+/* Work aside: a thread and a process, whose ends and failures are told once. */
+#include "test.h"
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+#include "io/aside.h"
+
+typedef bool Start(Aside *aside, AsideWork *work, void *context, Err *err);
+
+static bool wait_for_go(void *context, Err *err) {
+    char byte;
+    return read(*(int *)context, &byte, 1) == 1 || err_set(err, "no byte came");
+}
+
+static bool refuse(void *context, Err *err) {
+    return err_set(err, "the disk is full of %s", (const char *)context);
+}
+
+static bool die(void *context, Err *err) {
+    raise(SIGKILL);
+    return true;
+}
+
+static void check_fails(Start *start) {
+    Aside aside = {0};
+    Err err = {0};
+    CHECK(start(&aside, refuse, "cats", &err));
+    CHECK(aside_look(&aside, true, &err) == ASIDE_FAILED);
+    CHECK(strcmp(err.text, "the disk is full of cats") == 0);
+    CHECK(aside_look(&aside, true, &err) == ASIDE_NONE);
+}
+
+/* A process has no end of a pipe but its own, so a byte cannot reach it. */
+int main(void) {
+    Aside aside = {0};
+    Err err = {0};
+    int ends[2];
+    CHECK(pipe(ends) == 0);
+    CHECK(aside_look(&aside, true, &err) == ASIDE_NONE);
+    CHECK(aside_thread(&aside, wait_for_go, &ends[0], &err));
+    CHECK(aside_look(&aside, false, &err) == ASIDE_RUNS);
+    CHECK(write(ends[1], "x", 1) == 1);
+    CHECK(aside_look(&aside, true, &err) == ASIDE_DONE);
+
+    CHECK(aside_fork(&aside, wait_for_go, &ends[0], &err));
+    CHECK(aside_look(&aside, true, &err) == ASIDE_FAILED);
+    CHECK(strcmp(err.text, "no byte came") == 0);
+
+    err = (Err){0};
+    CHECK(aside_fork(&aside, die, NULL, &err));
+    CHECK(aside_look(&aside, true, &err) == ASIDE_FAILED);
+    CHECK(strstr(err.text, "ended by signal 9") != NULL);
+
+    check_fails(aside_thread);
+    check_fails(aside_fork);
+    return 0;
+}
