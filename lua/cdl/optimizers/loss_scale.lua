@@ -24,6 +24,7 @@ local INNER = { learning_rate = true, lr = true, iterations = true, use_ema = tr
   constraints = true }
 
 function LossScaleOptimizer:init(args)
+  args.name = self.name
   local inner = args.inner_optimizer
   if not class.is(inner, Optimizer) or class.is(inner, LossScaleOptimizer) then
     core.raise(("LossScaleOptimizer: inner_optimizer must be another optimizer, got %s"):format(words.describe(inner)))
@@ -105,11 +106,7 @@ function LossScaleOptimizer:apply(gradients, variables)
   core.assign(self.dynamic_scale, scale * ops.where(finite, ops.where(is_full, 2.0, 1.0), 0.5))
 end
 
---- The arguments from which an equal optimizer can be made, by name.
-function LossScaleOptimizer:get_config()
-  local config = Configured.get_config(self)
-  config.name = self.name
-  return config
-end
+-- Its own arguments, without those of other optimizers.
+LossScaleOptimizer.get_config = Configured.get_config
 
 return LossScaleOptimizer

@@ -21,6 +21,7 @@ MultiOptimizer.base_arguments = {}
 local function fail(format, ...) core.raise("MultiOptimizer: " .. format:format(...)) end
 
 function MultiOptimizer:init(args)
+  args.name = self.name
   local map = args.optimizer_map
   if type(map) ~= "function" and not class.is(map, OptimizerMap) then
     fail("optimizer_map must be an OptimizerMap or a function, got %s", words.describe(map))
@@ -115,11 +116,7 @@ function MultiOptimizer:apply(gradients, variables)
   core.assign(self._iterations, self._iterations + 1)
 end
 
---- The arguments from which an equal optimizer can be made, by name.
-function MultiOptimizer:get_config()
-  local config = Configured.get_config(self)
-  config.name = self.name
-  return config
-end
+-- Its own arguments, without those of other optimizers.
+MultiOptimizer.get_config = Configured.get_config
 
 return MultiOptimizer

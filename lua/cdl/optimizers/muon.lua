@@ -17,15 +17,12 @@ Muon.signature = {
   { "epsilon", "number", 1e-7, min = 0, doc = "of AdamW: added to the root" },
   { "weight_decay", "number", 0.004, min = 0, null = true,
     doc = "matrices shrink by this part times learning_rate at each step" },
-  { "clipnorm", "number", above = 0, doc = "largest norm of each gradient" },
-  { "clipvalue", "number", above = 0, doc = "largest absolute value in gradients" },
-  { "global_clipnorm", "number", above = 0, doc = "largest norm of all gradients together" },
-  { "use_ema", "boolean", false, doc = "keep running averages of the variables; fit ends with them" },
-  { "ema_momentum", "number", 0.99, min = 0, max = 1, doc = "how slowly the averages follow" },
-  { "ema_overwrite_frequency", "integer", min = 1, doc = "put the averages in place every so many steps" },
-  { "loss_scale_factor", "number", above = 0, doc = "the loss is multiplied by it, gradients are divided" },
-  { "gradient_accumulation_steps", "integer", min = 2, doc = "update with the mean gradient of so many steps" },
-  { "name", "string", doc = "first part of its variables' paths; the class's name if left out" },
+}
+-- Keras has the arguments of all optimizers in the middle, from clipnorm to name.
+for _, row in ipairs(Optimizer.base_arguments) do
+  if row[1] ~= "learning_rate" and row[1] ~= "weight_decay" then table.insert(Muon.signature, row) end
+end
+for _, row in ipairs {
   { "exclude_layers", "list", {}, of = "string", doc = "Lua patterns, searched for in variables' paths: AdamW" },
   { "exclude_embeddings", "boolean", true, doc = "embeddings are updated by AdamW" },
   { "muon_a", "number", 3.4445, doc = "of the iteration X = a X + (b A + c A^2) X, A = X X^T" },
@@ -36,7 +33,7 @@ Muon.signature = {
   { "ns_steps", "integer", 5, min = 1, doc = "iterations" },
   { "nesterov", "boolean", true, doc = "step along the momentum of the next step" },
   { "rms_rate", "number", 0.2, null = true, doc = "steps are scaled by it and the root of the longer side" },
-}
+} do table.insert(Muon.signature, row) end
 
 local function is_for_adam(self, variable)
   if #variable.shape ~= 2 then return true end
