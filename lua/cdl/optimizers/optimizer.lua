@@ -22,6 +22,7 @@ local class = require "cdl.class"
 local core = require "cdl.core"
 local initializers = require "cdl.initializers"
 local ops = require "cdl.ops"
+local registry = require "cdl.registry"
 local signature = require "cdl.signature"
 local words = require "cdl.words"
 
@@ -93,7 +94,7 @@ function Optimizer:new(...)
   local optimizer = setmetatable({}, self)
   local numeric, fixed = sort_parameters(self)
   for key, value in pairs {
-    args = args, name = args.name or class_name:lower(), constraints = {}, is_built = false,
+    args = args, name = args.name or registry.snake_case(class_name), constraints = {}, is_built = false,
     _numeric = numeric, _fixed = fixed, _values = {}, _parameters = {}, _slots = {}, _state = {},
     _averages = {}, _accumulators = {}, _excluded = {}, _known = {},
   } do rawset(optimizer, key, value) end
