@@ -5,8 +5,8 @@ local signature = require "cdl.signature"
 local M = { null = signature.null }
 
 local modules = {}
-for name in ([[activations autodiff callbacks constraints data datasets graph initializers io layers losses metrics
-    ops optimizers random regularizers schedules summary utils help]]):gmatch "%a+" do
+for name in ([[activations applications autodiff callbacks constraints data datasets graph initializers io layers
+    losses metrics ops optimizers random regularizers schedules summary utils help]]):gmatch "%a+" do
   modules[name] = true
 end
 modules.autodiff = nil

@@ -8,6 +8,7 @@ are in fits.py.
 from fits import FITS
 from kinds import (accumulator, activation, constraint, data, initializer, layer, loss, metric,
                    optimizer, random_layer, regularizer, schedule)
+from kinds.application import APPLICATIONS
 from kinds.array_file import FILES
 from kinds.attention import ATTENTION
 from kinds.spatial import SPATIAL
@@ -476,4 +477,4 @@ OPTIMIZERS = [
 ]
 
 CASES = (ACTIVATIONS + LAYERS + ATTENTION + SPATIAL + LOSSES + METRICS + SCHEDULES + INITIALIZERS + REGULARIZERS
-         + CONSTRAINTS + OPTIMIZERS + FILES + FITS)
+         + CONSTRAINTS + OPTIMIZERS + FILES + APPLICATIONS + FITS)

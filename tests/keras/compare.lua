@@ -6,6 +6,7 @@
 -- "number/name". Results go to FOLDER/results.npz by the same rule, errors to FOLDER/errors.txt.
 local cdl = require "cdl"
 local core = require "cdl.core"
+local Layer = require "cdl.layer"
 
 local folder = assert(arg[1], "the folder of the cases is missing")
 
@@ -287,6 +288,39 @@ function run.fit(case, given)
   local predictions = model:predict(single(x), { batch_size = case.batch_size, verbose = 0 })
   number_into(results, "predict ", #y > 1 and predictions or { predictions })
   return results
+end
+
+-- ---- networks ----
+
+-- The value of a weight, made from normal numbers as kinds/application.py does.
+local function value_of(base, layer, variable)
+  local name, number, size = variable.path:match "[^/]*$", 0, 1
+  for _, byte in ipairs { (layer.name .. "/" .. name):byte(1, -1) } do number = (number * 256 + byte) % 601 end
+  for _, n in ipairs(variable.shape) do size = size * n end
+  local turned, first = base:roll(-97 * number, 1), base.size
+  local values = turned:tile { (size + first - 1) // first }[{ { 1, size } }]:reshape(variable.shape)
+  if name:find "variance" then return values:abs() * 0.25 + 0.75 end
+  if name == "gamma" then return values * 0.1 + 1 end
+  local shape = variable.shape
+  if #shape > 1 then return values * (1.4 / math.max(1, size // shape[#shape]) ^ 0.5) end
+  return values * 0.05
+end
+
+function run.application(case, given)
+  Layer.reset_names()
+  local model, names = case.make(), {}
+  for _, layer in ipairs(model.layers) do
+    if layer.__name ~= "InputLayer" then names[#names + 1] = layer.name end
+    for _, variable in ipairs(layer.weights) do variable:assign(value_of(given.base, layer, variable)) end
+  end
+  table.sort(names)
+  return { output = model:predict(given.images, { verbose = 0 }), parameters = model:count_params(),
+    names = core.bytes_tensor(model.name .. "\n" .. table.concat(names, "\n")) }
+end
+
+function run.preprocess_input(case, given)
+  local function f(x) return case.make()(x, case.arguments) end
+  return { output = f(given.images), ["output, traced"] = cdl.jit(f)(given.images) }
 end
 
 -- ---- files ----

@@ -3,7 +3,7 @@
 -- A set is { name =, forms =, folders =, flat =, get = }: the forms in which it is handed out, each
 -- { files = {...} }; the folders (below a data folder) that are its own; whether a data folder of
 -- that name may hold the files itself; and how to get them. Each file may also be there without
--- its ".gz".
+-- its ".gz". `elsewhere`, a list of folders, is looked at last; `what` is how a message calls the set.
 local core = require "cdl.core"
 
 local M = {}
@@ -49,6 +49,7 @@ local function candidates(set)
     for _, name in ipairs(set.folders) do list[#list + 1] = folder .. "/" .. name end
     if set.flat(folder:match "[^/]*$":lower()) then list[#list + 1] = folder end
   end
+  for _, folder in ipairs(set.elsewhere or {}) do list[#list + 1] = folder end
   return list
 end
 
@@ -62,7 +63,7 @@ end
 local function describe_absence(set, list, partial)
   local files = list_files(set.forms)
   local lines = {
-    ("%s: the data set is not on this machine. Wanted are the files"):format(set.name),
+    ("%s: %s not on this machine. Wanted are the files"):format(set.name, set.what or "the data set is"),
     files,
     (files:find "%.gz" and "(or the same without .gz) " or "") .. "in one of the folders",
   }
