@@ -126,6 +126,38 @@ static int core_write_text(lua_State *L) {
     return script_push_done(L, atomic_write(path, text, size, &err), &err);
 }
 
+static bool append_part(lua_State *L, int index, Atomic *file, Err *err) {
+    size_t size;
+    const char *text = lua_tolstring(L, index, &size);
+    if (text) return atomic_append(file, text, size, err);
+    Tensor straight = {0};
+    const Tensor *tensor = script_to_tensor(L, index);
+    if (!tensor) return err_set(err, "a part of the file is no text and no tensor");
+    if (!tensor_contiguous(tensor, &straight, err)) return false;
+    bool ok = atomic_append(file, straight.data, tensor_bytes(&straight), err);
+    tensor_release(&straight);
+    return ok;
+}
+
+/* core.write_parts(path, list of texts and of tensors, whose bytes are meant) -> true */
+static int core_write_parts(lua_State *L) {
+    Err err = {0};
+    Atomic file;
+    const char *path = luaL_checkstring(L, 1);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    bool ok = atomic_open(&file, path, &err);
+    if (!ok) return script_push_done(L, ok, &err);
+    for (int k = 1; ok && lua_rawgeti(L, 2, k) != LUA_TNIL; k++) {
+        ok = append_part(L, -1, &file, &err);
+        lua_pop(L, 1);
+    }
+    if (ok)
+        ok = atomic_commit(&file, &err);
+    else
+        atomic_cancel(&file);
+    return script_push_done(L, ok, &err);
+}
+
 /* core.make_folder(path): with those above it; raises when it cannot be made. */
 static int core_make_folder(lua_State *L) {
     Err err = {0};
@@ -214,12 +246,19 @@ static int core_list_folder(lua_State *L) {
 }
 
 static const luaL_Reg file_functions[] = {
-    {"npy_load", core_npy_load},         {"npy_save", core_npy_save},
-    {"idx_load", core_idx_load},         {"csv_load", core_csv_load},
-    {"write_text", core_write_text},     {"make_folder", core_make_folder},
-    {"path_kind", core_path_kind},       {"bytes_tensor", core_bytes_tensor},
-    {"tensor_bytes", core_tensor_bytes}, {"truncate_file", core_truncate_file},
-    {"list_folder", core_list_folder},   {NULL, NULL},
+    {"npy_load", core_npy_load},
+    {"npy_save", core_npy_save},
+    {"idx_load", core_idx_load},
+    {"csv_load", core_csv_load},
+    {"write_text", core_write_text},
+    {"write_parts", core_write_parts},
+    {"make_folder", core_make_folder},
+    {"path_kind", core_path_kind},
+    {"bytes_tensor", core_bytes_tensor},
+    {"tensor_bytes", core_tensor_bytes},
+    {"truncate_file", core_truncate_file},
+    {"list_folder", core_list_folder},
+    {NULL, NULL},
 };
 
 void script_new_holder(lua_State *L, const char *name, lua_CFunction close) {

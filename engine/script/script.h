@@ -69,6 +69,7 @@ void script_open_view(lua_State *L);
 void script_open_variable(lua_State *L);
 void script_open_apply(lua_State *L);
 void script_open_trace(lua_State *L);
+void script_open_graph_table(lua_State *L);
 void script_open_gradients(lua_State *L);
 void script_open_plans(lua_State *L);
 void script_open_files(lua_State *L);

@@ -185,9 +185,7 @@ NodeId trace_output(lua_State *L, int index) {
                  luaL_typename(L, index));
 }
 
-/* Stack: function, list of specs, remap. Calls the function with traced inputs; leaves its
- * result, a list of outputs, on top. */
-static void call_traced(lua_State *L) {
+void trace_call(lua_State *L) {
     Trace *trace = trace_get(L);
     int count = (int)luaL_len(L, 2);
     read_remap(L, 3, trace);
@@ -214,7 +212,7 @@ static void push_type(lua_State *L, const Type *type) {
 }
 
 static int infer_body(lua_State *L) {
-    call_traced(L);
+    trace_call(L);
     int count = (int)luaL_len(L, -1);
     lua_createtable(L, count, 0);
     for (int k = 0; k < count; k++) {
@@ -230,7 +228,7 @@ static int infer_body(lua_State *L) {
 }
 
 static int plan_body(lua_State *L) {
-    call_traced(L);
+    trace_call(L);
     Trace *trace = trace_get(L);
     int n_out = (int)luaL_len(L, -1), n_stores = 0;
     NodeId *out = lua_newuserdatauv(L, (size_t)(n_out ? n_out : 1) * sizeof *out, 0);
@@ -262,7 +260,7 @@ static int plan_body(lua_State *L) {
 }
 
 static int dump_body(lua_State *L) {
-    call_traced(L);
+    trace_call(L);
     char *text = graph_dump(trace_get(L)->graph);
     if (!text) script_raise(L, "out of memory");
     lua_pushstring(L, text);
@@ -270,8 +268,7 @@ static int dump_body(lua_State *L) {
     return 1;
 }
 
-/* Runs body under a new trace with the three arguments on the stack; one result. */
-static int with_trace(lua_State *L, lua_CFunction body) {
+int trace_with(lua_State *L, lua_CFunction body) {
     Vm *vm = vm_get(L);
     lua_settop(L, 3);
     Trace *trace = mem_zalloc(sizeof *trace);
@@ -293,13 +290,13 @@ static int with_trace(lua_State *L, lua_CFunction body) {
 /* core.trace(function, specs [, remap]) -> plan. The function gets one traced tensor for each
  * spec {dtype =, shape =} and returns a list of outputs. remap lists pairs of variables: the
  * second takes the place of the first. */
-static int core_trace(lua_State *L) { return with_trace(L, plan_body); }
+static int core_trace(lua_State *L) { return trace_with(L, plan_body); }
 
 /* core.infer(function, specs [, remap]) -> list of {dtype =, shape =}: types of the outputs */
-static int core_infer(lua_State *L) { return with_trace(L, infer_body); }
+static int core_infer(lua_State *L) { return trace_with(L, infer_body); }
 
 /* core.dump(function, specs [, remap]) -> the graph as text */
-static int core_dump(lua_State *L) { return with_trace(L, dump_body); }
+static int core_dump(lua_State *L) { return trace_with(L, dump_body); }
 
 static int core_in_trace(lua_State *L) {
     lua_pushboolean(L, vm_get(L)->trace != NULL);

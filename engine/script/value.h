@@ -76,6 +76,12 @@ void trace_locate(lua_State *L);
 /* Raises the graph's error, if there is one. */
 void trace_check(lua_State *L);
 
+/* Runs body under a new trace with the three arguments on the stack; one result. */
+int trace_with(lua_State *L, lua_CFunction body);
+/* For such a body. Stack: function, list of specs, remap. Calls the function with traced inputs;
+ * leaves its result, a list of outputs, on top. */
+void trace_call(lua_State *L);
+
 Value *value_check(lua_State *L, int index); /* any tensor but symbolic */
 Value *value_to(lua_State *L, int index);    /* NULL when it is none */
 void value_push_node(lua_State *L, NodeId node);

@@ -267,6 +267,7 @@ static int open_core(lua_State *L) {
     script_open_arrays(L);
     script_open_pickle(L);
     script_open_images(L);
+    script_open_graph_table(L);
     script_open_fit(L);
     script_open_http(L);
     script_open_identity(L);

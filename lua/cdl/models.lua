@@ -6,6 +6,7 @@ local config = require "cdl.saving.config"
 local core = require "cdl.core"
 local fit = require "cdl.fit"
 local json = require "cdl.json"
+local onnx = require "cdl.onnx"
 local signature = require "cdl.signature"
 local summary = require "cdl.model_summary"
 local weights = require "cdl.weights"
@@ -18,6 +19,7 @@ local M = { Model = compile, Sequential = require "cdl.sequential",
 
 fit.install(M.Model)
 weights.install(M.Model)
+onnx.install(M.Model)
 summary.install(M.Model)
 
 local custom_row = { "custom_objects", "table", doc = "classes and functions of your own by their names" }

@@ -1,4 +1,4 @@
---- Protobuf messages as strings: what TensorBoard's files are made of.
+--- Protobuf messages as strings: what TensorBoard's and ONNX's files are made of.
 --
 --     protobuf.text(1, "loss") .. protobuf.message(2, protobuf.int(1, 3), protobuf.double(2, 0.5))
 --     for field, value in protobuf.fields(bytes) do ... end
@@ -23,8 +23,11 @@ function M.int(field, n)
   return varint(field << 3) .. varint(n)
 end
 
+--- The head of a field of text, bytes or a message: so many bytes follow.
+function M.head(field, bytes) return varint(field << 3 | 2) .. varint(bytes) end
+
 --- A field of text or bytes.
-function M.text(field, text) return varint(field << 3 | 2) .. varint(#text) .. text end
+function M.text(field, text) return M.head(field, #text) .. text end
 
 --- A field that is a message, given its fields.
 function M.message(field, ...) return M.text(field, table.concat { ... }) end

@@ -31,6 +31,19 @@ local function number_into(results, name, list)
   for i, value in ipairs(list) do results[name .. i] = value end
 end
 
+-- ---- files ----
+
+-- The bytes of a file as a tensor.
+local function file_tensor(path)
+  local file <close> = assert(io.open(path, "rb"))
+  return core.bytes_tensor(file:read "a")
+end
+
+local function write_file(path, tensor)
+  local file <close> = assert(io.open(path, "wb"))
+  file:write(core.tensor_bytes(tensor))
+end
+
 -- ---- functions of one tensor ----
 
 -- The value of f at x, and the gradient of sum(value * factors).
@@ -104,6 +117,14 @@ local function call_options(case, given, training)
   return options
 end
 
+-- The layer as a model in a file, and what it is to be given.
+local function export(layer, inputs, results)
+  local path, x = folder .. "/model.onnx", symbols(inputs)
+  cdl.Model({ inputs = x, outputs = layer(x) }):export(path)
+  results.model = file_tensor(path)
+  for i, input in ipairs(inputs) do results["model input " .. i] = input end
+end
+
 function run.layer(case, given)
   local layer, inputs = case.make(), listed(given, "x")
   local x = single(inputs)
@@ -117,6 +138,7 @@ function run.layer(case, given)
   local values = { layer(x, call_options(case, given, false)) }
   results.inference = values[1]
   number_into(results, "other", table.move(values, 2, #values, 1, {}))
+  if case.exports then export(layer, inputs, results) end
   local trained, count = layer.trainable_weights, #inputs
   local sources = inputs[1].dtype == "float32" and count or 0
   local step = cdl.jit(function(factors, ...)
@@ -140,7 +162,9 @@ end
 
 function run.random_layer(case, given)
   local layer = case.make()
-  return { inference = layer(given.x, false), training = layer(given.x, true) }
+  local results = { inference = layer(given.x, false), training = layer(given.x, true) }
+  if case.exports then export(layer, { given.x }, results) end
+  return results
 end
 
 -- ---- losses ----
@@ -323,7 +347,7 @@ function run.preprocess_input(case, given)
   return { output = f(given.images), ["output, traced"] = cdl.jit(f)(given.images) }
 end
 
--- ---- files ----
+-- ---- files of arrays ----
 
 local DTYPES = { bool = 0, uint8 = 1, int32 = 2, int64 = 3, float32 = 4, float64 = 5 }
 local ARRAY_FILES = {
@@ -332,17 +356,6 @@ local ARRAY_FILES = {
   npz = { load = cdl.io.loadz, save = cdl.io.savez },
   safetensors = { load = cdl.io.load_safetensors, save = cdl.io.save_safetensors },
 }
-
--- The bytes of a file as a tensor.
-local function file_tensor(path)
-  local file <close> = assert(io.open(path, "rb"))
-  return core.bytes_tensor(file:read "a")
-end
-
-local function write_file(path, tensor)
-  local file <close> = assert(io.open(path, "wb"))
-  file:write(core.tensor_bytes(tensor))
-end
 
 function run.array_file(case, given)
   local path = folder .. "/file"

@@ -91,14 +91,14 @@ def difference(case, actual, expected):
 
 
 def compare(case, results, expected):
-    """Lines about everything of a case that differs. A result whose name ends in ", eager" or
-    ", traced" is the same number, computed in another way."""
+    """Lines about everything of a case that differs. A result whose name ends in ", eager",
+    ", traced" or ", onnx" is the same number, computed in another way."""
     problems = []
     for name in expected:
         if name not in results:
             problems.append(f"{name}: cdl has none")
     for name, array in results.items():
-        base = name.removesuffix(", eager").removesuffix(", traced")
+        base = name.removesuffix(", eager").removesuffix(", traced").removesuffix(", onnx")
         if base not in expected:
             problems.append(f"{name}: Keras has none")
             continue

@@ -56,6 +56,8 @@ function M.find_weights(what, weights)
   return find_file(what, "the weights are", weights.file, weights.url)
 end
 
+local CLASSES = "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json"
+
 local classes = {} -- by path: {id, name} by number from 0
 
 local function read_classes(path)
@@ -90,7 +92,7 @@ M.decode_predictions = signature.fn("decode_predictions", {
         table.concat(preds.shape, ", ")))
     end
     local names = read_classes(class_index or find_file("decode_predictions", "the names of the classes are",
-      "imagenet_class_index.json", "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json"))
+      "imagenet_class_index.json", CLASSES))
     local scores, places = ops.topk(preds, top)
     scores, places = scores:totable(), places:totable()
     local results = {}

@@ -39,16 +39,17 @@ local function mixed_17(x, n, name)
   return join({ a, b, c, average(x, 192) }, name)
 end
 
+local function fan(x)
+  local wide = convolve(x, 384, 1, 3)
+  return { wide, convolve(x, 384, 3, 1) }
+end
+
 local function mixed_8(x, i)
   local a = convolve(x, 320, 1, 1)
   local b = convolve(x, 384, 1, 1)
-  local b1, b2 = convolve(b, 384, 1, 3), nil
-  b2 = convolve(b, 384, 3, 1)
-  b = join({ b1, b2 }, ("mixed9_%d"):format(i))
+  b = join(fan(b), ("mixed9_%d"):format(i))
   local c = chain(x, { 448, 1, 1 }, { 384, 3, 3 })
-  local c1, c2 = convolve(c, 384, 1, 3), nil
-  c2 = convolve(c, 384, 3, 1)
-  c = join { c1, c2 }
+  c = join(fan(c))
   return join({ a, b, c, average(x, 192) }, ("mixed%d"):format(9 + i))
 end
 

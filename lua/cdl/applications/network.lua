@@ -26,7 +26,7 @@ M.rows = {
     .. "machine; random ones if left out" },
   input_tensor = { "input_tensor", "tensor", doc = "a symbolic tensor of images, instead of an input" },
   input_shape = { "input_shape", "shape", doc = "sizes of an image {height, width, channels}" },
-  pooling = { "pooling", { "avg", "max" }, doc = "how a network without classifier joins the places; none if left out" },
+  pooling = { "pooling", { "avg", "max" }, doc = "of the places, without classifier; none if left out" },
   classes = { "classes", "integer", 1000, min = 1, doc = "of the classifier" },
   classifier_activation = { "classifier_activation", "any", "softmax", null = true,
     doc = "of the classifier; cdl.null: none" },
@@ -66,15 +66,13 @@ local function input_shape(spec, args)
   return shape
 end
 
--- The inputs from which a symbol is made.
+-- Finds the inputs from which a symbol is made.
 local function sources(x, found, seen)
-  found, seen = found or {}, seen or {}
-  if seen[x] then return found end
+  if seen[x] then return end
   seen[x] = true
   local before = symbol.inputs_of(x)
   if #before == 0 then found[#found + 1] = x end
   for _, from in ipairs(before) do sources(from, found, seen) end
-  return found
 end
 
 local function check_weights(spec, args)
@@ -108,16 +106,16 @@ end
 
 local function build(spec, args)
   check_weights(spec, args)
-  local x, inputs = args.input_tensor, nil
+  local x, inputs = args.input_tensor, {}
   if x then
     if not symbol.is(x) or #x.shape ~= 4 then
       core.raise(("%s: input_tensor must be a symbolic tensor {batch, height, width, channels}, got %s"):format(
         spec.name, words.describe(x)))
     end
-    inputs = sources(x)
+    sources(x, inputs, {})
   else
     x = input.Input { shape = input_shape(spec, args) }
-    inputs = { x }
+    inputs[1] = x
   end
   local first = x
   local model = models.Model {

@@ -74,8 +74,7 @@ class Preprocess(Case):
 
 
 def _applications():
-    small = {"VGG16": 32, "VGG19": 32, "ResNet50": 32, "MobileNetV2": 32, "InceptionV3": 75, "Xception": 71,
-             "EfficientNetB0": 32}
+    small = {"VGG16": 32, "VGG19": 32, "ResNet50": 32, "MobileNetV2": 32, "InceptionV3": 75, "Xception": 71}
     for name, size in small.items():
         shape = (size, size, 3)
         if name == "VGG19":
@@ -83,10 +82,7 @@ def _applications():
         else:
             yield Application(name, size, dict(input_shape=shape, classes=7, classifier_activation=None))
     yield Application("MobileNetV2", 37, dict(alpha=0.35, include_top=False, pooling="avg"))
-    yield Application("MobileNetV2", 33, dict(input_shape=(33, 33, 3), alpha=1.4, include_top=False, pooling="max"))
-    yield Application("EfficientNetB0", 35, dict(include_top=False, pooling="max"))
-    yield Application("ResNet50", 33, dict(include_top=False, pooling="max"))
-    for module in ["vgg16", "vgg19", "resnet50", "mobilenet_v2", "inception_v3", "xception", "efficientnet"]:
+    for module in ["vgg16", "vgg19", "resnet50", "mobilenet_v2", "inception_v3", "xception"]:
         yield Preprocess(module)
     for mode in ["caffe", "tf", "torch"]:
         yield Preprocess("imagenet_utils", dict(mode=mode), "uint8")

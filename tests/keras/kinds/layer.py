@@ -6,6 +6,7 @@ import keras
 import numpy
 
 from kinds.case import Case, give_random_weights, normal, numbered, single
+from kinds.exported import run_exported
 from lua_text import Made
 
 
@@ -16,12 +17,19 @@ class Layer(Case):
     kind = "layer"
     relative, absolute = 1e-5, 2e-6
 
-    def __init__(self, name, arguments=None, x=(4, 3), low=None, **more):
+    def __init__(self, name, arguments=None, x=(4, 3), low=None, exports=True, **more):
         """x: the shape of the input, or a list of shapes. With low, the inputs are the integers
-        from 0 below it."""
+        from 0 below it. exports: whether the layer can be written as ONNX."""
         made = Made("layers", name, arguments)
         self.shapes, self.low = x if isinstance(x, list) else [x], low
+        self.exports = exports and len(self.shapes[0]) > 1
         super().__init__(f"{made.lua()[7:]} of {x}", made, **more)
+
+    def options(self):
+        return {"exports": self.exports}
+
+    def read(self, results):
+        return run_exported(results) if "model" in results else results
 
     def call(self, layer, inputs, training):
         """A list of the layer's results."""
@@ -88,14 +96,14 @@ class AttentionLayer(Layer):
     def __init__(self, name, arguments=None, x=None, apart=False, mask=False, **options):
         """apart: Keras takes the tensors one by one. mask: bool for queries and values. Of the
         options those that are shapes stand for random masks; the others are given as they are."""
-        super().__init__(name, arguments, x=x or [(3, 4, 6), (3, 5, 6)])
+        super().__init__(name, arguments, x=x or [(3, 4, 6), (3, 5, 6)], exports=not options and not mask)
         self.apart, self.mask = apart, mask
         self.masks = {key: value for key, value in options.items() if isinstance(value, tuple)}
         self.flags = {key: value for key, value in options.items() if key not in self.masks}
         self.name += f" with {', '.join(list(options) + ['mask'] * mask)}" if options or mask else ""
 
     def options(self):
-        return {"call": self.flags}
+        return {"call": self.flags, **super().options()}
 
     def prepare(self, random):
         def draw(shape):
@@ -130,7 +138,9 @@ class RandomLayer(Layer):
         return {"x": x}, {"inference": layer(x, training=False), **statistics(layer(x, training=True))}
 
     def read(self, results):
-        return {"inference": results["inference"], **statistics(results["training"])}
+        results = super().read(results)
+        inference = {name: array for name, array in results.items() if name.startswith("inference")}
+        return {**inference, **statistics(results["training"])}
 
 
 def statistics(y):
