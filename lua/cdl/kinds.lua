@@ -13,6 +13,7 @@
 --     padding  a number, a list of numbers or of pairs; with param.axes a list of pairs
 --     axes     an axis or a list of them, from 1 or negative from the end; unchanged
 --     axis     one axis
+--     factor   a number or a list of two, lowest and highest
 --     list     a list; param.of is the kind of its entries
 --
 -- param.min, .max, .above, .below limit numbers and sizes. Several kinds: "string|function".
@@ -110,6 +111,14 @@ function M.number.fast(value) return type(value) == "number" end
 function M.number.read(value, param)
   if type(value) ~= "number" then return false end
   return in_limits(value, param)
+end
+
+M.factor = { wants = "a number or {lowest, highest}" }
+function M.factor.read(value)
+  if type(value) == "number" then return true, value end
+  local is_pair = is_plain(value) and list_length(value) == 2 and type(value[1]) == "number"
+    and type(value[2]) == "number"
+  return is_pair and true or false, is_pair and { value[1], value[2] } or nil
 end
 
 M.table = { wants = "a table" }

@@ -11,6 +11,7 @@ from kinds import (accumulator, activation, constraint, data, initializer, layer
 from kinds.application import APPLICATIONS
 from kinds.array_file import FILES
 from kinds.attention import ATTENTION
+from kinds.images import IMAGES
 from kinds.spatial import SPATIAL
 from lua_text import Made
 
@@ -476,5 +477,5 @@ OPTIMIZERS = [
               state=False),
 ]
 
-CASES = (ACTIVATIONS + LAYERS + ATTENTION + SPATIAL + LOSSES + METRICS + SCHEDULES + INITIALIZERS + REGULARIZERS
-         + CONSTRAINTS + OPTIMIZERS + FILES + APPLICATIONS + FITS)
+CASES = (ACTIVATIONS + LAYERS + ATTENTION + SPATIAL + IMAGES + LOSSES + METRICS + SCHEDULES + INITIALIZERS
+         + REGULARIZERS + CONSTRAINTS + OPTIMIZERS + FILES + APPLICATIONS + FITS)

@@ -159,6 +159,9 @@ local cases = {
     { function(x) return ops.resize(x, 3, { pad_to_aspect_ratio = true, fill_value = 7 }) end,
       { { { { 1 }, { 2 }, { 3 } } } }, { { { 7 }, { 7 }, { 7 } }, { { 1 }, { 2 }, { 3 } }, { { 7 }, { 7 }, { 7 } } } },
   },
+  rgb_to_grayscale = {
+    { "rgb_to_grayscale", { { { { 1, 2, 3 }, { 0, 10, 0 } } } }, { { { 0.2989 + 1.174 + 0.342 }, { 5.87 } } } },
+  },
   affine_transform = {
     { function(x) return ops.affine_transform(x, { 1, 0, 1, 0, 1, 0, 0, 0 }, { fill_value = 9 }) end,
       { { { { 1 }, { 2 }, { 3 } } } }, { { { 2 }, { 3 }, { 9 } } } },

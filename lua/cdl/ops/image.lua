@@ -72,6 +72,20 @@ return function(kit)
       end)
     end)
 
+  define("rgb_to_grayscale", { images_row, format_row },
+    "Red, green and blue weighed 0.2989, 0.5870 and 0.1140 into one channel; images of one channel as they are.",
+    function(images)
+      local x = value_of(images)
+      local channels = x.shape[x.ndim]
+      if (x.ndim ~= 3 and x.ndim ~= 4) or (channels ~= 3 and channels ~= 1) then
+        core.raise(("rgb_to_grayscale wants images of 3 channels (or 1), got shape {%s}"):format(
+          table.concat(x.shape, ", ")))
+      end
+      if channels == 1 then return x end
+      local gray = ops.sum(x * core.tensor { 0.2989, 0.5870, 0.1140 }, -1, true)
+      return ops.astype(gray, x.dtype)
+    end)
+
   local affine_row = core.row "affine_transform"
   local FILLS = { constant = 0, nearest = 1, reflect = 2, wrap = 3, mirror = 4 }
 

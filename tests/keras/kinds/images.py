@@ -1,0 +1,43 @@
+"""The rows of the table in cases.py that are layers for images. Factors with equal ends leave nothing to chance."""
+
+from kinds.layer import layer
+
+IMAGE = (3, 7, 9, 3)
+
+
+def image(name, arguments, x=IMAGE, **more):
+    return layer(name, arguments, x=x, **more)
+
+
+WIDE = [-9.0, 9.0]
+
+IMAGES = [
+    image("Resizing", dict(height=5, width=12)),
+    image("Resizing", dict(height=14, width=4, interpolation="bicubic", antialias=True)),
+    image("Resizing", dict(height=4, width=4, interpolation="nearest", crop_to_aspect_ratio=True)),
+    image("Resizing", dict(height=20, width=8, pad_to_aspect_ratio=True, fill_value=0.5, interpolation="lanczos3")),
+    image("Resizing", dict(height=4, width=8), low=250),
+    image("CenterCrop", dict(height=4, width=6)),
+    image("CenterCrop", dict(height=9, width=6)),
+    image("RandomRotation", dict(factor=[0.1, 0.1])),
+    image("RandomRotation", dict(factor=[-0.3, -0.3], fill_mode="constant", fill_value=0.7)),
+    image("RandomRotation", dict(factor=[0.22, 0.22], fill_mode="wrap")),
+    image("RandomRotation", dict(factor=[0.07, 0.07], fill_mode="nearest", interpolation="nearest")),
+    image("RandomZoom", dict(height_factor=[0.3, 0.3])),
+    image("RandomZoom", dict(height_factor=[-0.4, -0.4], width_factor=[0.2, 0.2], fill_mode="nearest")),
+    image("RandomZoom", dict(height_factor=[0.5, 0.5], fill_mode="constant", interpolation="nearest")),
+    image("RandomTranslation", dict(height_factor=[0.23, 0.23], width_factor=[-0.31, -0.31])),
+    image("RandomTranslation", dict(height_factor=[-0.9, -0.9], width_factor=[0.8, 0.8], fill_mode="wrap")),
+    image("RandomTranslation", dict(height_factor=[0.2, 0.2], width_factor=[0, 0], fill_mode="constant")),
+    image("RandomShear", dict()),
+    image("RandomBrightness", dict(factor=[0.1, 0.1], value_range=WIDE)),
+    image("RandomBrightness", dict(factor=[-0.01, -0.01])),
+    image("RandomContrast", dict(factor=[0.0, 0.0], value_range=WIDE)),
+    image("RandomContrast", dict(factor=[0.0, 0.0])),
+    image("RandomInvert", dict(factor=[1.0, 1.0], value_range=[0, 1])),
+    image("RandomInvert", dict(factor=[0.0, 0.0])),
+    image("RandomGrayscale", dict(factor=1.0)),
+    image("RandomGrayscale", dict(factor=0.0)),
+    image("RandomErasing", dict(factor=[0.0, 0.0])),
+    image("RandomErasing", dict(scale=[1.0, 1.0], factor=[1.0, 1.0], fill_value=0.5)),
+]
