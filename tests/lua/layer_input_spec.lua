@@ -14,7 +14,7 @@ local REQUIRED = {
   ["function"] = function(x) return x end,
   layer = function() return layers.Dense(2) end,
   num_heads = 2, key_dim = 3, head_dim = 3, num_query_heads = 4, num_key_value_heads = 2, equation = "ab,bc->ac",
-  output_shape = { 3 },
+  output_shape = { 3 }, height = 3, width = 3, factor = 0.5, height_factor = 0.5, width_factor = 0.5,
 }
 -- Arguments that a layer is given besides.
 local MORE = { GroupNormalization = { groups = 1 } }
