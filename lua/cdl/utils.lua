@@ -190,6 +190,9 @@ M.text_to_word_sequence = text.text_to_word_sequence
 M.timeseries_windows = require("cdl.utils.timeseries").timeseries_windows
 M.timeseries_dataset_from_array = M.timeseries_windows
 M.Tokenizer = require "cdl.utils.tokenizer"
+M.tokenizer_from_json = signature.fn("tokenizer_from_json", {
+  { "json_string", "string", required = true, doc = "what a tokenizer's to_json gave, here or in Keras" },
+}, "The tokenizer that a JSON text describes.", M.Tokenizer.from_json)
 M.image_grid = require("cdl.images").image_grid
 
 return M

@@ -178,6 +178,22 @@ np.savez("reuters/reuters.npz", x=x, y=y)
     check_reuters "keras"
   end)
 
+  it("word indexes", function()
+    cdl.io.make_folder(temporary "words")
+    temporary:write("words/imdb_word_index.json", [[{"the": 1, "it's": 2, "caf\u00e9": 3}]])
+    assert.equal("1\t2\t3\n", run("words", [[
+      local index = cdl.datasets.imdb.get_word_index()
+      print(index.the, index["it's"], index["café"])]]))
+    temporary:write("words/imdb_word_index.json", [[{"the": 1,]])
+    assert.matches("imdb: .*/words/imdb_word_index.json: line 1, column %d+", run("words",
+      [[print(select(2, pcall(cdl.datasets.imdb.get_word_index)))]]))
+    temporary:write("words/imdb_word_index.json", [=[["the"]]=])
+    assert.matches("wanted an object with a number for each word", run("words",
+      [[print(select(2, pcall(cdl.datasets.imdb.get_word_index)))]]))
+    assert.equal("46\tcocoa\n", run("words", [[
+      local names = cdl.datasets.reuters.get_label_names() print(#names, names[1])]]))
+  end)
+
   it("boston_housing from the table, in Keras's order", function()
     cdl.io.make_folder(temporary "houses")
     local lines = {}

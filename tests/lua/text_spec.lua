@@ -100,6 +100,27 @@ describe("Tokenizer", function()
     assert.matches([["index_docs": "{\"1\": 2, \"10\": 1,]], text, 1, true)
   end)
 
+  it("is read from JSON, Keras's too", function()
+    local tokenizer = fitted { num_words = 5, oov_token = "<unk>" }
+    local again = utils.tokenizer_from_json(tokenizer:to_json())
+    for _, name in ipairs { "word_index", "index_word", "word_counts", "word_docs", "index_docs", "document_count",
+      "num_words", "oov_token", "filters" } do
+      assert.same(tokenizer[name], again[name])
+    end
+    tokenizer:fit_on_texts { "new on" }
+    again:fit_on_texts { "new on" }
+    assert.same(tokenizer.index_word, again.index_word)
+    -- json.dumps of Keras's Tokenizer after fit_on_texts(["b a a"]).
+    again = utils.tokenizer_from_json([[{"class_name": "Tokenizer", "config": {"num_words": null, "filters": "!",
+      "lower": true, "split": " ", "char_level": false, "oov_token": null, "document_count": 1,
+      "word_counts": "{\"b\": 1, \"a\": 2}", "word_docs": "{\"a\": 1, \"b\": 1}", "index_docs": "{\"1\": 1, \"2\": 1}",
+      "index_word": "{\"1\": \"a\", \"2\": \"b\"}", "word_index": "{\"a\": 1, \"b\": 2}"}}]])
+    assert.same({ { 2, 1 } }, again:texts_to_sequences { "B a!" })
+    assert.matches("tokenizer_from_json: line 1", message_of(utils.tokenizer_from_json, "{"))
+    assert.matches("there is no 'config'", message_of(utils.tokenizer_from_json, "[]"))
+    assert.matches("word_counts is no JSON object", message_of(utils.tokenizer_from_json, '{"config": {}}'))
+  end)
+
   it("says what is wrong", function()
     local tokenizer = utils.Tokenizer()
     assert.matches("texts must be a list, got \"abc\"", message_of(tokenizer.fit_on_texts, tokenizer, "abc"))

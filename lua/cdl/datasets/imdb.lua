@@ -4,6 +4,7 @@ local find = require "cdl.datasets.find"
 local order = require "cdl.datasets.order"
 local sequences = require "cdl.datasets.sequences"
 local signature = require "cdl.signature"
+local words_file = require "cdl.datasets.words_file"
 
 local M = {}
 
@@ -50,5 +51,7 @@ M.load_data = signature.fn("load_data", {
       start_char = start_char, oov_char = oov_char, index_from = index_from })
     return parts[1].rows, parts[1].labels, parts[2].rows, parts[2].labels
   end)
+
+M.get_word_index = words_file.loader("imdb", "imdb_word_index.json", get)
 
 return M

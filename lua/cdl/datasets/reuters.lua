@@ -4,6 +4,7 @@ local find = require "cdl.datasets.find"
 local order = require "cdl.datasets.order"
 local sequences = require "cdl.datasets.sequences"
 local signature = require "cdl.signature"
+local words_file = require "cdl.datasets.words_file"
 
 local M = {}
 
@@ -49,6 +50,8 @@ M.load_data = signature.fn("load_data", {
     local x_train, x_test = table.move(rows, 1, count, 1, {}), table.move(rows, count + 1, #rows, 1, {})
     return x_train, y[{ { 1, count } }], x_test, y[{ { count + 1, #rows } }]
   end)
+
+M.get_word_index = words_file.loader("reuters", "reuters_word_index.json", get)
 
 local topics = { "cocoa", "grain", "veg-oil", "earn", "acq", "wheat", "copper", "housing", "money-supply", "coffee",
   "sugar", "trade", "reserves", "ship", "cotton", "carcass", "crude", "nat-gas", "cpi", "money-fx", "interest", "gnp",

@@ -227,4 +227,39 @@ define("to_json", {}, "The tokenizer as a JSON text, which Keras's tokenizer_fro
   return json.encode { class_name = "Tokenizer", config = self:get_config() }
 end)
 
+-- The whole numbers that a JSON text gives by name; with `numbered`, by numbers written as names.
+local function read_map(text_of, what, numbered)
+  local map, message = json.decode(type(text_of) == "string" and text_of or "")
+  if type(map) ~= "table" then
+    core.raise(("tokenizer_from_json: %s is no JSON object: %s"):format(what, message or words.describe(map)))
+  end
+  local result = {}
+  for key, value in pairs(map) do result[numbered and math.tointeger(tonumber(key)) or key] = value end
+  return result
+end
+
+local function read_config(json_string)
+  local whole, message = json.decode(json_string)
+  if whole == nil then core.raise("tokenizer_from_json: " .. message) end
+  local config = type(whole) == "table" and whole.config
+  if type(config) ~= "table" then core.raise "tokenizer_from_json: there is no 'config'" end
+  return config
+end
+
+--- A tokenizer as to_json, here or in Keras, has written it.
+function Tokenizer.from_json(json_string)
+  local config, args = read_config(json_string), {}
+  for _, name in ipairs(arguments) do
+    if config[name] ~= signature.null then args[name] = config[name] end
+  end
+  local self = Tokenizer(args)
+  self.document_count = config.document_count or 0
+  for _, name in ipairs { "word_counts", "word_docs", "word_index" } do self[name] = read_map(config[name], name) end
+  for _, name in ipairs { "index_docs", "index_word" } do self[name] = read_map(config[name], name, true) end
+  -- Among words that stand equally often, those with smaller numbers were seen first.
+  for word in pairs(self.word_counts) do self.seen[#self.seen + 1] = word end
+  table.sort(self.seen, function(a, b) return (self.word_index[a] or 0) < (self.word_index[b] or 0) end)
+  return self
+end
+
 return Tokenizer
