@@ -66,10 +66,10 @@ static void pick_nearest(const Floats *x, Floats *y) {
 }
 
 /* One axis (1 rows, 2 columns) brought to its size; x becomes the result. */
-static bool resize_axis(const ImageWork *work, int axis, Floats *x, Err *err) {
+static bool resize_axis(const ImageWork *work, int axis, int64_t size, Floats *x,
+                        Err *err) {
     Floats y = {0};
     bool rows = axis == 1;
-    int64_t size = rows ? work->height : work->width;
     if (size == (rows ? x->height : x->width)) return true;
     if (!floats_new(rows ? size : x->height, rows ? x->width : size, x->channels, &y,
                     err))
@@ -88,70 +88,82 @@ static void round_pixels(Floats *x) {
         x->at[i] = fminf(fmaxf(floorf(x->at[i] + 0.5f), 0), 255);
 }
 
-static bool bring_to_size(const ImageWork *work, Floats *x, Err *err) {
-    if (x->height == work->height && x->width == work->width) return true;
+static bool bring_to_size(const ImageWork *work, int64_t height, int64_t width, Floats *x,
+                          Err *err) {
+    if (x->height == height && x->width == width) return true;
     if (work->resize == IMAGE_NEAREST) {
         Floats y = {0};
-        if (!floats_new(work->height, work->width, x->channels, &y, err)) return false;
+        if (!floats_new(height, width, x->channels, &y, err)) return false;
         pick_nearest(x, &y);
         mem_free(x->at);
         *x = y;
         return true;
     }
-    if (!resize_axis(work, 1, x, err) || !resize_axis(work, 2, x, err)) return false;
+    if (!resize_axis(work, 1, height, x, err) || !resize_axis(work, 2, width, x, err))
+        return false;
     if (work->whole) round_pixels(x);
     return true;
 }
 
-/* A window of a picture; what lies outside of it is 0. */
-typedef struct Window {
-    int64_t top, left, height, width;
-} Window;
-
-/* The largest window with the ratio of the result's sides within the picture, or the
- * smallest around it, in the middle. */
-static Window choose_window(const ImageWork *work, int64_t height, int64_t width) {
-    Window window = {0, 0, height, width};
-    if (work->fit == IMAGE_STRETCH || !work->height) return window;
-    int64_t high = width * work->height / work->width,
-            wide = height * work->width / work->height;
-    bool crop = work->fit == IMAGE_CROP;
-    if (crop ? high < height : high > height) window.height = high > 0 ? high : 1;
-    if (crop ? wide < width : wide > width) window.width = wide > 0 ? wide : 1;
-    if (!crop && window.height > height) window.width = width;
-    window.top = crop ? (height - window.height) / 2 : -((window.height - height) / 2);
-    window.left = crop ? (width - window.width) / 2 : -((window.width - width) / 2);
-    return window;
+/* The picture as floats, without what IMAGE_CROP cuts off: what lies outside the largest
+ * window in the middle whose sides have the result's ratio. */
+static bool take_image(const ImageWork *work, const Image *image, Floats *out, Err *err) {
+    int64_t height = image->height, width = image->width;
+    if (work->fit == IMAGE_CROP && work->height) {
+        int64_t high = image->width * work->height / work->width,
+                wide = image->height * work->width / work->height;
+        height = high < 1 ? 1 : high < height ? high : height;
+        width = wide < 1 ? 1 : wide < width ? wide : width;
+    }
+    if (!floats_new(height, width, image->channels, out, err)) return false;
+    int64_t top = (image->height - height) / 2, left = (image->width - width) / 2;
+    int64_t row = width * image->channels;
+    for (int64_t r = 0; r < height; r++) {
+        const uint8_t *from =
+            image->pixels + (size_t)(((r + top) * image->width + left) * image->channels);
+        float *to = out->at + (size_t)(r * row);
+        for (int64_t i = 0; i < row; i++) to[i] = from[i];
+    }
+    return true;
 }
 
-static bool cut(const ImageWork *work, const Image *image, Floats *out, Err *err) {
-    Window window = choose_window(work, image->height, image->width);
-    if (!floats_new(window.height, window.width, image->channels, out, err)) return false;
-    memset(out->at, 0, floats_bytes(out));
-    for (int64_t r = 0; r < window.height; r++) {
-        int64_t row = r + window.top;
-        if (row < 0 || row >= image->height) continue;
-        int64_t first = window.left < 0 ? -window.left : 0;
-        int64_t last = image->width - window.left;
-        if (last > window.width) last = window.width;
-        const uint8_t *from =
-            image->pixels +
-            (size_t)((row * image->width + first + window.left) * image->channels);
-        float *to = out->at + (size_t)((r * window.width + first) * image->channels);
-        for (int64_t i = 0; i < (last - first) * image->channels; i++) to[i] = from[i];
-    }
+/* IMAGE_PAD: as large as the result has room for, in the middle of zeros. Sizes are
+ * computed in float, as TensorFlow's resize_with_pad does. */
+static bool pad_to_size(const ImageWork *work, Floats *x, Err *err) {
+    float across = (float)x->width / (float)work->width,
+          down = (float)x->height / (float)work->height;
+    float ratio = across > down ? across : down;
+    int64_t height = (int64_t)((float)x->height / ratio),
+            width = (int64_t)((float)x->width / ratio);
+    Floats y = {0};
+    if (!bring_to_size(work, height > 0 ? height : 1, width > 0 ? width : 1, x, err) ||
+        !floats_new(work->height, work->width, x->channels, &y, err))
+        return false;
+    memset(y.at, 0, floats_bytes(&y));
+    int64_t top = (y.height - x->height) / 2, left = (y.width - x->width) / 2;
+    size_t row = (size_t)(x->width * x->channels);
+    for (int64_t r = 0; r < x->height; r++)
+        memcpy(y.at + (size_t)(((r + top) * y.width + left) * y.channels),
+               x->at + (size_t)r * row, row * sizeof *y.at);
+    mem_free(x->at);
+    *x = y;
     return true;
 }
 
 static bool read_file(const ImageWork *work, const char *path, Floats *out, Err *err) {
     Image image = {0};
+    Floats x = {0};
     if (!image_load(path, work->channels, &image, err)) return false;
-    bool ok = cut(work, &image, out, err);
+    bool ok = take_image(work, &image, &x, err);
     image_free(&image);
-    if (ok && work->height && !bring_to_size(work, out, err)) {
-        mem_free(out->at);
-        ok = false;
-    }
+    if (ok && work->height)
+        ok = work->fit == IMAGE_PAD
+                 ? pad_to_size(work, &x, err)
+                 : bring_to_size(work, work->height, work->width, &x, err);
+    if (ok)
+        *out = x;
+    else
+        mem_free(x.at);
     return ok;
 }
 

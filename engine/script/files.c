@@ -179,6 +179,14 @@ static int core_path_kind(lua_State *L) {
     return 1;
 }
 
+/* core.is_link(path) -> whether it is a symbolic link */
+static int core_is_link(lua_State *L) {
+    struct stat info;
+    lua_pushboolean(L,
+                    lstat(luaL_checkstring(L, 1), &info) == 0 && S_ISLNK(info.st_mode));
+    return 1;
+}
+
 /* core.bytes_tensor(text) -> uint8 {n}: a text that stands among arrays */
 static int core_bytes_tensor(lua_State *L) {
     Err err = {0};
@@ -258,6 +266,7 @@ static const luaL_Reg file_functions[] = {
     {"tensor_bytes", core_tensor_bytes},
     {"truncate_file", core_truncate_file},
     {"list_folder", core_list_folder},
+    {"is_link", core_is_link},
     {NULL, NULL},
 };
 

@@ -11,8 +11,10 @@
 --         if i <= 10 then return read_page(i) end           -- x, y; nil ends the pass
 --       end
 --     end)
+--     local pets = cdl.data.image_folder("pets/train", { image_size = {150, 150} })
 local Dataset = require "cdl.data.dataset"
 require "cdl.data.transforms"
 require "cdl.data.batches"
 
-return { Dataset = Dataset, from_generator = Dataset.from_generator }
+return { Dataset = Dataset, from_generator = Dataset.from_generator, image_folder = require "cdl.data.image_folder",
+  ImageDataGenerator = require "cdl.data.image_generator" }
