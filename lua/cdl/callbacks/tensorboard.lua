@@ -106,10 +106,10 @@ end
 local function check_metadata(self)
   local given = self.embeddings_metadata
   if type(given) ~= "table" or #given > 0 then return end
-  local names = {}
-  for i, layer in ipairs(embedding_layers(self.model)) do names[i] = layer.name end
+  local names, known = {}, {}
+  for i, layer in ipairs(embedding_layers(self.model)) do names[i], known[layer.name] = layer.name, true end
   for _, name in ipairs(words.sorted_keys(given)) do
-    if not table.concat(names, "\0"):find(name, 1, true) then
+    if not known[name] then
       core.raise(("TensorBoard: unrecognized `Embedding` layer name '%s' in embeddings_metadata%s; layers: %s"):format(
         name, words.suggestion(name, names), #names > 0 and table.concat(names, ", ") or "none"))
     end
