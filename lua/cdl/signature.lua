@@ -317,6 +317,20 @@ local quick = {
       return body(a, b, c)
     end
   end,
+  function(body, slow, check, default)
+    local check_a, check_b, check_c, check_d = check[1], check[2], check[3], check[4]
+    local default_a, default_b, default_c, default_d = default[1], default[2], default[3], default[4]
+    return function(a, b, c, d, extra)
+      if extra ~= nil or not (check_a(a) and check_b(b) and check_c(c) and check_d(d)) then
+        return slow(a, b, c, d, extra)
+      end
+      if a == nil then a = default_a end
+      if b == nil then b = default_b end
+      if c == nil then c = default_c end
+      if d == nil then d = default_d end
+      return body(a, b, c, d)
+    end
+  end,
 }
 
 local function make_function(sig, body)

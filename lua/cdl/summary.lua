@@ -125,7 +125,6 @@ end
 M.values_of, M.fail = values_of, fail
 
 local function number_of(method, name, x)
-  if type(x) == "number" then return x end
   if type(x) == "boolean" then return x and 1 or 0 end
   local tensor = values_of(method, name, x)
   if tensor.size ~= 1 then fail(method, name, "wanted one number, got %s", words.describe(x)) end
@@ -148,7 +147,8 @@ local define = M.define
 define("scalar", { self_row, M.rows.name,
   { "value", "any", required = true, doc = "a number, or a tensor of one element" }, M.rows.step,
 }, "Writes a number.", function(self, name, value, step)
-  self:scalars("", { [name] = number_of("scalar", name, value) }, step)
+  if type(value) ~= "number" then value = number_of("scalar", name, value) end
+  self:scalars("", { [name] = value }, step)
 end)
 
 define("histogram", { self_row, M.rows.name,
