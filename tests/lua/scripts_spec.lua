@@ -32,6 +32,18 @@ describe("the example", function()
     end)
   end
 
+  -- The book's experiments, on a small stand-in for their data.
+  local _, names = program.shell("ls " .. program.quote(scripts_folder .. "book"))
+  for name in names:gmatch "([^\n]+)%.lua\n" do
+    if name ~= "common" then
+      it("book/" .. name .. ".lua runs", function()
+        local status, out, err = program.run { scripts_folder .. "book/" .. name .. ".lua", "--quick", temporary.path }
+        assert.are.equal(0, status, err)
+        assert.matches("%(%l+[^\n]*%), in quick mode\n$", out)
+      end)
+    end
+  end
+
   it("has a case here", function()
     local _, text = program.shell("ls " .. program.quote(scripts_folder))
     local missing = {}
