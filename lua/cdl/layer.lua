@@ -167,6 +167,11 @@ function Layer:get_config()
   for key, value in pairs(type(self.args) == "table" and self.args or {}) do
     if type(key) == "string" then config[key] = value end
   end
+  -- "Explicitly none" is not the default.
+  local sig = signature.of(self)
+  for _, param in ipairs(sig and sig.params or {}) do
+    if param.null and config[param.name] == nil then config[param.name] = signature.null end
+  end
   config.name, config.trainable = self.name, self._trainable
   return config
 end

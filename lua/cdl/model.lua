@@ -231,6 +231,13 @@ function Model:ensure_built(input_shape)
   if self.build ~= Model.build then core.suspend(self.build, self, input_shape) end
 end
 
+--- Sets the states of all stateful layers back to zeros.
+function Model:reset_states()
+  for _, layer in ipairs(self:sublayers()) do
+    if layer.reset_states then layer:reset_states() end
+  end
+end
+
 local function need_graph(self, what)
   local graph = rawget(self, "_graph")
   if not graph then

@@ -194,14 +194,23 @@ local function hide_primes(message)
   end))
 end
 
+local inferring = false
+
+--- True while a function runs for the shapes of its results alone, with made-up sizes: what repeats
+-- itself along such a size may be done once.
+function M.inferring() return inferring end
+
 --- Types {dtype =, shape = with -1, mask = type or nil} of what the record's function returns.
 function M.infer(record)
   local symbols = collect_symbols(record.args)
   local before, depth = core.set_where(record.where)
+  local outer = inferring
+  inferring = true
   local ok, types, results, masks = pcall(infer_once, record, symbols, PRIMES[1])
   local other = types
   if ok and has_unknown(symbols) then ok, other = pcall(infer_once, record, symbols, PRIMES[2]) end
   core.set_where(before, depth)
+  inferring = outer
   if not ok then error(hide_primes(other), 0) end
   for i, kind in ipairs(types) do
     for k, n in ipairs(kind.shape) do

@@ -12,6 +12,7 @@ from kinds.application import APPLICATIONS
 from kinds.array_file import FILES
 from kinds.attention import ATTENTION
 from kinds.images import IMAGES
+from kinds.recurrent import RECURRENT
 from kinds.spatial import SPATIAL
 from lua_text import Made
 
@@ -477,5 +478,21 @@ OPTIMIZERS = [
               state=False),
 ]
 
-CASES = (ACTIVATIONS + LAYERS + ATTENTION + SPATIAL + IMAGES + LOSSES + METRICS + SCHEDULES + INITIALIZERS
-         + REGULARIZERS + CONSTRAINTS + OPTIMIZERS + FILES + APPLICATIONS + FITS)
+CASES = [
+    *ACTIVATIONS,
+    *LAYERS,
+    *ATTENTION,
+    *SPATIAL,
+    *RECURRENT,
+    *IMAGES,
+    *LOSSES,
+    *METRICS,
+    *SCHEDULES,
+    *INITIALIZERS,
+    *REGULARIZERS,
+    *CONSTRAINTS,
+    *OPTIMIZERS,
+    *FILES,
+    *APPLICATIONS,
+    *FITS,
+]

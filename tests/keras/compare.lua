@@ -160,6 +160,36 @@ function run.layer(case, given)
   return results
 end
 
+-- All outputs, and gradients with respect to the input, the initial states and the weights.
+function run.recurrent(case, given)
+  local layer, states, factors = case.make(), listed(given, "state"), listed(given, "factors")
+  local x, mask = given.x1, given.mask and given.mask:astype "bool"
+  layer(symbols { x })
+  layer:set_weights(listed(given, "weight"))
+  local function call(input, initial, training)
+    return { layer(input, { training = training, mask = mask, initial_state = #initial > 0 and initial or nil }) }
+  end
+  local trained, results = layer.trainable_weights, {}
+  number_into(results, "inference ", call(x, states, false))
+  local step = cdl.jit(function(input, ...)
+    local initial = { ... }
+    local ys = call(input, initial, true)
+    local total
+    for i, y in ipairs(ys) do
+      local part = (y * factors[i]):sum()
+      total = total and total + part or part
+    end
+    local from = table.move(initial, 1, #initial, #trained + 2, table.move(trained, 1, #trained, 2, { input }))
+    return total, ys, cdl.gradients(total, from, { unused = "zeros" })
+  end)
+  local _, ys, gradients = step(x, table.unpack(states))
+  number_into(results, "training ", ys)
+  results["gradient of x"] = gradients[1]
+  number_into(results, "gradient of weight ", { table.unpack(gradients, 2, 1 + #trained) })
+  number_into(results, "gradient of state ", { table.unpack(gradients, 2 + #trained) })
+  return results
+end
+
 function run.random_layer(case, given)
   local layer = case.make()
   local results = { inference = layer(given.x, false), training = layer(given.x, true) }

@@ -56,14 +56,28 @@ void gemm_run(const Gemm *g) {
         gemm_double(g);
 }
 
-double gemm_cost(int64_t rows, int64_t columns, int64_t depth, DType dtype) {
 #if defined(__AVX512F__)
-    const double bytes = 64, rate = 6;
+enum { LANE_BYTES = 64 };
 #elif defined(__AVX2__)
-    const double bytes = 32, rate = 6;
+enum { LANE_BYTES = 32 };
 #else
-    const double bytes = 16, rate = 4;
+enum { LANE_BYTES = 16 };
 #endif
+
+int64_t gemm_room(int64_t columns, int64_t depth, DType dtype) {
+    int64_t lanes = LANE_BYTES / (int64_t)dtype_size(dtype);
+    return columns > 0 ? chunks(columns, lanes) * lanes * depth : 0;
+}
+
+void gemm_pack(const Gemm *g, int64_t at, int64_t depth, void *to) {
+    if (g->dtype == DTYPE_FLOAT32)
+        gemm_pack_float(g, at, depth, to);
+    else
+        gemm_pack_double(g, at, depth, to);
+}
+
+double gemm_cost(int64_t rows, int64_t columns, int64_t depth, DType dtype) {
+    const double bytes = LANE_BYTES, rate = LANE_BYTES > 16 ? 6 : 4;
     /* rate: vectors of multiply-adds in a nanosecond, of whole vectors. With few rows
      * reading B takes the time, about 64 bytes in a nanosecond from the second level. */
     double lanes = bytes / (double)dtype_size(dtype);

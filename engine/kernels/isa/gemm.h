@@ -25,6 +25,8 @@ typedef struct Gemm {
     int64_t c_row;
     const void *bias; /* one per column, or NULL */
     bool relu;
+    bool more;   /* C holds sums to which the products are added; each chain goes on */
+    bool packed; /* b is what gemm_pack made of the whole B; a_depth is 1 */
     DType dtype; /* float32 or float64, of all operands */
 } Gemm;
 
@@ -32,12 +34,16 @@ typedef struct GemmCut {
     int64_t row_blocks, column_blocks, block_columns;
 } GemmCut;
 
-#define gemm_cut    KERNEL_JOIN(gemm_, cut, ISA)
-#define gemm_narrow KERNEL_JOIN(gemm_, narrow, ISA)
-#define gemm_run    KERNEL_JOIN(gemm_, run, ISA)
-#define gemm_cost   KERNEL_JOIN(gemm_, cost, ISA)
-#define gemm_float  KERNEL_JOIN(gemm_, float, ISA)
-#define gemm_double KERNEL_JOIN(gemm_, double, ISA)
+#define gemm_cut         KERNEL_JOIN(gemm_, cut, ISA)
+#define gemm_narrow      KERNEL_JOIN(gemm_, narrow, ISA)
+#define gemm_run         KERNEL_JOIN(gemm_, run, ISA)
+#define gemm_cost        KERNEL_JOIN(gemm_, cost, ISA)
+#define gemm_pack        KERNEL_JOIN(gemm_, pack, ISA)
+#define gemm_room        KERNEL_JOIN(gemm_, room, ISA)
+#define gemm_float       KERNEL_JOIN(gemm_, float, ISA)
+#define gemm_double      KERNEL_JOIN(gemm_, double, ISA)
+#define gemm_pack_float  KERNEL_JOIN(gemm_pack_, float, ISA)
+#define gemm_pack_double KERNEL_JOIN(gemm_pack_, double, ISA)
 
 GemmCut gemm_cut(int64_t rows, int64_t columns, int64_t depth, DType dtype);
 void gemm_narrow(Gemm *g, const GemmCut *cut,
@@ -46,7 +52,16 @@ void gemm_run(const Gemm *g);
 double gemm_cost(int64_t rows, int64_t columns, int64_t depth,
                  DType dtype); /* nanoseconds */
 
-void gemm_float(const Gemm *g); /* gemm_run for one dtype */
+/* Where many products have one B: it is packed once, into gemm_room elements at `to`. It
+ * may be put together from matrices of g->depth rows: this one's come to row `at` of
+ * `depth` rows. */
+int64_t gemm_room(int64_t columns, int64_t depth, DType dtype);
+void gemm_pack(const Gemm *g, int64_t at, int64_t depth, void *to);
+
+/* For one dtype. */
+void gemm_float(const Gemm *g);
 void gemm_double(const Gemm *g);
+void gemm_pack_float(const Gemm *g, int64_t at, int64_t depth, void *to);
+void gemm_pack_double(const Gemm *g, int64_t at, int64_t depth, void *to);
 
 #endif

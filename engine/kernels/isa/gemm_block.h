@@ -146,7 +146,33 @@ static void pack_block(const Gemm *g, int64_t k, int64_t depth, int64_t n,
     }
 }
 
+/* All of B as rows at, at + 1 ... of a packed matrix that is `depth` rows deep. */
+static void pack_whole(const Gemm *g, int64_t at, int64_t depth, REAL *to) {
+    for (int64_t n = 0; n < g->columns; n += PANEL) {
+        int64_t width = g->columns - n < PANEL ? g->columns - n : PANEL;
+        REAL *panel = to + n * depth + at * vectors_of(width) * VW;
+        pack_block(g, 0, g->depth, n, width, panel);
+    }
+}
+
+/* C from the whole of B, packed before. */
+static void gemm_from_packed(const Gemm *g) {
+    Tile tile = {.a = g->a,
+                 .a_row = g->a_row,
+                 .a_depth = g->a_depth,
+                 .depth = g->depth,
+                 .c = g->c,
+                 .c_row = g->c_row,
+                 .bias = g->bias,
+                 .flags = (g->more ? TILE_CONTINUE : 0) | (g->relu ? TILE_RELU : 0)};
+    block_rows(&tile, g->rows, g->b, g->columns, false);
+}
+
 static void gemm_blocks(const Gemm *g) {
+    if (g->packed) {
+        gemm_from_packed(g);
+        return;
+    }
     REAL packed[DEPTH * WIDTH] __attribute__((aligned(64)));
     const int64_t deeps = g->depth > 0 ? chunks(g->depth, DEPTH) : 1;
     const int64_t talls = TURN_A && g->a_row == 1 ? chunks(g->rows, TURNED_ROWS) : 1;
@@ -168,7 +194,7 @@ static void gemm_blocks(const Gemm *g) {
                              .c = (REAL *)g->c + m * g->c_row + n,
                              .c_row = g->c_row,
                              .bias = end && g->bias ? (const REAL *)g->bias + n : NULL,
-                             .flags = (i ? TILE_CONTINUE : 0) |
+                             .flags = (i || g->more ? TILE_CONTINUE : 0) |
                                       (end && g->relu ? TILE_RELU : 0)};
                 block_rows(&tile, g->rows * (j + 1) / talls - m, b, columns, direct);
             }

@@ -19,14 +19,24 @@ function TimeDistributed:init(args)
   self.layer = args.layer
 end
 
--- Steps become samples: the layer treats each on its own.
-function TimeDistributed:call(x, training)
+-- {batch, steps, ...} -> {batch * steps, ...}
+local function merge_steps(x)
+  return ops.reshape(x, table.move(x.shape, 3, x.ndim, 2, { x.shape[1] * x.shape[2] }))
+end
+
+-- Steps become samples: the layer treats each on its own, with its part of the mask if that says
+-- something about the inside of a step.
+function TimeDistributed:call(x, training, mask)
   if x.ndim < 3 then
     core.raise(("layer '%s': TimeDistributed wants {batch, steps, ...}, got shape {%s}"):format(self.name,
       table.concat(x.shape, ", ")))
   end
   local batch, steps = x.shape[1], x.shape[2]
-  local y = self.layer(ops.reshape(x, table.move(x.shape, 3, x.ndim, 2, { batch * steps })), training)
+  if mask and (mask.ndim < 2 or mask.shape[1] ~= batch or mask.shape[2] ~= steps) then
+    core.raise(("layer '%s': a mask of shape {%s} does not fit an input of shape {%s}"):format(self.name,
+      table.concat(mask.shape, ", "), table.concat(x.shape, ", ")))
+  end
+  local y = self.layer(merge_steps(x), training, mask and mask.ndim > 2 and merge_steps(mask) or nil)
   return ops.reshape(y, table.move(y.shape, 2, y.ndim, 3, { batch, steps }))
 end
 

@@ -6,7 +6,7 @@
 #include "graph/ops/rules.h"
 #include "evaluate.h"
 
-enum { INPUTS = 4, ELEMENTS = 64 };
+enum { INPUTS = 7, ELEMENTS = 64 };
 
 /* An input: floats uniform in [low, high), or integers (which have no gradient). */
 typedef struct Input {
@@ -156,6 +156,18 @@ static const Case cases[] = {
     AFFINE(affine_transform, 1, 4, 3, 1, -5, 0, 2, 7, 1, 1),
     AFFINE(affine_transform_grad, 1, 0, 3, 1, -2, 0, 2, 0, 1, 0),
     AFFINE(affine_transform_grad, 0, 2, 1, 0, 1, 0, 1, -1, 0, 0),
+
+#define MASK {DIM2(2, 4), .integers = INTS(1, 0, 1, 1, 0, 1, 1, 0)}
+#define STATE {DIM2(2, 2), -1, 1}
+#define RNN(op, kind, reverse, activation, gates, bias, ...)                             \
+    {OP_##op, {.i = {kind, reverse, activation}},                                        \
+     {{DIM3(2, 4, 3), -1, 1}, {DIM2(3, 2 * gates), -1, 1}, {DIM2(2, 2 * gates), -1, 1},  \
+      {bias, -1, 1}, STATE, __VA_ARGS__}}
+    RNN(rnn, 0, 0, 2, 1, DIM1(2), {0}), RNN(rnn_saving, 0, 1, 2, 1, DIM1(2), MASK),
+    RNN(rnn, 0, 0, 0, 1, DIM1(2), MASK), RNN(rnn_saving, 0, 0, 3, 1, DIM1(2), {0}),
+    RNN(rnn, 0, 1, 1, 1, DIM1(2), {0}),
+    RNN(rnn, 1, 0, 0, 3, DIM2(2, 6), {0}), RNN(rnn_saving, 1, 1, 0, 3, DIM2(2, 6), MASK),
+    RNN(rnn, 2, 0, 0, 4, DIM1(8), STATE), RNN(rnn_saving, 2, 1, 0, 4, DIM1(8), STATE, MASK),
 
     UNARY(softmax, -2, 2), UNARY(log_softmax, -2, 2),
 #define LABELS(low, high) \
@@ -311,9 +323,11 @@ static void agree_with_differences(void) {
     for (int k = 0; k < CASES; k++) run_case(&cases[k], k);
 }
 
+/* rnn_grad takes what rnn saved, so only the second order of rnn's cases reaches it. */
 static void cover_every_row(void) {
     for (OpId op = 0; op < OP_COUNT; op++) {
-        bool covered = op == OP_stop_gradient || !op_table[op].grad;
+        bool covered =
+            op == OP_stop_gradient || op == OP_rnn_grad || !op_table[op].grad;
         for (int k = 0; k < CASES; k++) covered |= cases[k].op == op;
         if (!covered) fprintf(stderr, "%s has no case\n", op_name(op));
         CHECK(covered);

@@ -5,7 +5,7 @@ typedef struct Case {
     OpId op;
     Attrs attrs;
     int n_in;
-    Type in[9];
+    Type in[10];
 } Case;
 
 /* clang-format off: the cases are a table. */
@@ -189,6 +189,30 @@ static const Case cases[] = {
     {OP_affine_transform, {{1, 2}, {0}}, 2, {T4(F, 6, 19, 20, 3), T2(F, 6, 8)}},
     {OP_affine_transform, {{0, 0}, {0.5}}, 2, {T4(F, 6, 19, 20, 3), T2(F, 1, 8)}},
     {OP_affine_transform_grad, {{1, 1}, {0}}, 2, {T4(F, 6, 19, 20, 3), T2(F, 6, 8)}},
+    {OP_rnn,
+     {{0, 1, 2}, {0}},
+     6,
+     {T3(F, 9, 7, 5), T2(F, 5, 33), T2(F, 33, 33), T1(F, 33), T2(F, 9, 33), T2(B, 9, 7)}},
+    {OP_rnn_saving,
+     {{1, 0, 0}, {0}},
+     5,
+     {T3(F, 35, 6, 20), T2(F, 20, 51), T2(F, 17, 51), T2(F, 2, 51), T2(F, 35, 17)}},
+    {OP_rnn_saving,
+     {{2, 0, 0}, {0}},
+     7,
+     {T3(F, 35, 6, 70), T2(F, 70, 68), T2(F, 17, 68), T1(F, 68), T2(F, 35, 17),
+      T2(F, 35, 17), T2(B, 35, 6)}},
+    {OP_rnn_grad,
+     {{2, 0, 0, 5, 1}, {0}},
+     10,
+     {T3(F, 35, 6, 70), T2(F, 70, 68), T2(F, 17, 68), T1(F, 68), T2(F, 35, 17),
+      T2(F, 35, 17), T3(F, 35, 6, 17), T1(U, 35 * 6 * 17 * 20), T3(F, 35, 6, 17),
+      T2(F, 35, 17)}},
+    {OP_rnn_grad,
+     {{1, 1, 0, 2, 0}, {0}},
+     9,
+     {T3(F, 35, 6, 20), T2(F, 20, 51), T2(F, 17, 51), T2(F, 2, 51), T2(F, 35, 17),
+      T2(F, 35, 6), T3(F, 35, 6, 17), T1(U, 35 * 6 * 17 * 16), T2(F, 35, 17)}},
     UNARY(softmax),
     UNARY(log_softmax),
     {OP_sparse_softmax_crossentropy, {{0}, {0}}, 2, {T2(F, 65, 10), T1(I, 65)}},
@@ -216,8 +240,8 @@ static const Case cases[] = {
  */
 static void compare(const Case *c) {
     Graph *g = graph_new();
-    Tensor ports[9];
-    NodeId in[9], out[OP_MAX_OUT + 1];
+    Tensor ports[10];
+    NodeId in[10], out[OP_MAX_OUT + 1];
     for (int k = 0; k < c->n_in; k++) {
         ports[k] = random_tensor(c->in[k].dtype, c->in[k].shape);
         in[k] = graph_input(g, k, c->in[k]);

@@ -1,0 +1,2 @@
+--- ConvLSTM2D.
+return require "cdl.layers.base_conv_lstm" ("ConvLSTM2D", 2)
