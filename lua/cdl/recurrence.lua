@@ -15,6 +15,12 @@ function M.filled(shape, value, dtype)
   return ops.broadcast_to(core.capture(core.tensor(value, dtype)), shape)
 end
 
+--- A layer or cell by its path, for messages while it is built or called: what is around it counts.
+function M.place(layer)
+  local path = scope.current().path
+  return path ~= "" and path or layer.name
+end
+
 -- ---- states: lists; those of stacked cells are lists of lists ----
 
 --- All states of a structure as one list.
@@ -81,6 +87,8 @@ end
 
 -- ---- steps ----
 
+local function plural(count) return count == 1 and "1 state" or ("%d states"):format(count) end
+
 --- The output of one step and the new states, one list.
 function M.step(cell, x, states, training)
   local y, new = cell:call(x, M.nested(cell, states), training)
@@ -89,7 +97,7 @@ function M.step(cell, x, states, training)
   end
   new = M.flatten(new)
   if #new ~= #states then
-    core.raise(("cell '%s' has %d states, its call returned %d"):format(cell.name, #states, #new))
+    core.raise(("cell '%s' has %s, its call returned %d"):format(cell.name, plural(#states), #new))
   end
   return y, new
 end
@@ -108,16 +116,29 @@ end
 --- The states, one list, in the form that the cell's call has them in.
 function M.nested(cell, flat) return (nest(flat, sizes_of(cell), 1)) end
 
+--- The given states of a cell as one list; `what` says in errors who gives them.
+function M.read_states(cell, states, what)
+  local flat, wanted = M.flatten(states), M.count_states(cell)
+  if #flat ~= wanted then
+    core.raise(("%s: cell '%s' has %s, got %d"):format(what, cell.name, plural(wanted), #flat))
+  end
+  for i, state in ipairs(flat) do
+    if not (core.is_tensor(state) or core.is_variable(state) or symbol.is(state)) then
+      core.raise(("%s: state %d of cell '%s' must be a tensor, got %s"):format(what, i, cell.name,
+        words.describe(state)))
+    end
+  end
+  return flat
+end
+
 --- A call of a cell alone: the output and the new states as they were given.
 function M.call_cell(cell, x, states, training)
-  if words.is_plain(x) and not symbol.is(x) then x = core.tensor(x) end
-  if states == nil then
-    core.raise(("cell '%s' is called on a step and its states: cell(x, states)"):format(cell.name))
+  if words.is_plain(x) then x = core.tensor(x) end
+  if states == nil or not (core.is_tensor(x) or core.is_variable(x) or symbol.is(x)) then
+    core.raise(("layer '%s' is called on a tensor and its states, cell(x, states), got %s and %s"):format(cell.name,
+      words.describe(x), words.describe(states)))
   end
-  local flat = M.flatten(states)
-  if #flat ~= M.count_states(cell) then
-    core.raise(("cell '%s' has %d states, got %d"):format(cell.name, M.count_states(cell), #flat))
-  end
+  local flat = M.read_states(cell, states, ("layer '%s'"):format(cell.name))
   M.build_cell(cell, x.shape)
   local function run(now, before, flag)
     if flag == nil then flag = scope.current().training or false end

@@ -13,11 +13,13 @@ local REQUIRED = {
   target_shape = { -1 }, dims = { 1 }, n = 2, axes = 2, scale = 2, activation = "relu",
   ["function"] = function(x) return x end,
   layer = function() return layers.Dense(2) end,
+  cell = function() return layers.LSTMCell(3) end,
+  cells = function() return { layers.GRUCell(3), layers.LSTMCell(2) } end,
   num_heads = 2, key_dim = 3, head_dim = 3, num_query_heads = 4, num_key_value_heads = 2, equation = "ab,bc->ac",
   output_shape = { 3 }, height = 3, width = 3, factor = 0.5, height_factor = 0.5, width_factor = 0.5,
 }
 -- Arguments that a layer is given besides.
-local MORE = { GroupNormalization = { groups = 1 } }
+local MORE = { GroupNormalization = { groups = 1 }, Bidirectional = { layer = layers.LSTM(3) } }
 
 local SHAPES = { {}, { 0 }, { 3 }, { 0, 4 }, { 2, 4 }, { 2, 0 }, { 2, 5, 4 }, { 0, 5, 4 }, { 2, 0, 4 }, { 2, 6, 6, 4 },
   { 2, 6, 6, 0 }, { 2, 6, 6, 6, 4 }, { 2, 1, 1, 1 }, { 1, 1, 1, 1, 1, 1 } }
@@ -30,7 +32,7 @@ local function arguments(name)
     if param.required then
       local value = REQUIRED[param.name]
       assert(value ~= nil, ("%s must be given '%s': this spec wants a value for it"):format(name, param.name))
-      args[param.name] = param.name == "layer" and value() or value
+      args[param.name] = type(value) == "function" and param.name ~= "function" and value() or value
     end
   end
   for key, value in pairs(MORE[name] or {}) do args[key] = value end

@@ -83,8 +83,8 @@ describe("recurrent layers", function()
     local model = cdl.Model { inputs = { a, b }, outputs = layers.GRU(4)(a, { initial_state = b }) }
     local gru = model:get_layer(3)
     is_near(model:predict({ x, h }, { verbose = 0 }), gru(x, h))
-    assert.matches("has 2 states, initial_state gives 1", message(lstm, x, h))
-    assert.matches("recurrent_spec.lua:%d+: .*initial state 2 must be a tensor, got", message(lstm, x,
+    assert.matches("initial_state: cell 'lstm_cell' has 2 states, got 1", message(lstm, x, h))
+    assert.matches("recurrent_spec.lua:%d+: .*state 2 of cell 'lstm_cell' must be a tensor, got", message(lstm, x,
       { initial_state = { h, "c" } }))
   end)
 
@@ -297,7 +297,7 @@ describe("cells", function()
     assert.matches("must return the output and the list of new states", message(layers.RNN(Forgetful { 2 }),
       cdl.ones { 1, 2, 2 }))
     function Forgetful:call(x, states) return x, { states[1], x } end
-    assert.matches("has 1 states, its call returned 2", message(layers.RNN(Forgetful { 2 }), cdl.ones { 1, 2, 2 }))
+    assert.matches("has 1 state, its call returned 2", message(layers.RNN(Forgetful { 2 }), cdl.ones { 1, 2, 2 }))
   end)
 end)
 

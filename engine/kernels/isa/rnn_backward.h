@@ -262,6 +262,7 @@ static void backward(const Rnn *r, int64_t number) {
               own + plan.d,        own + plan.dh, own + plan.dc};
     const int64_t rows = b.slice.rows, first = b.slice.first;
     start_back(r, &b);
+    if (!rows) return;
     for (int64_t end = r->steps; end > 0; end -= plan.keep) {
         int64_t begin = end < plan.keep ? 0 : end - plan.keep;
         for (int64_t t = end - 1; t >= begin; t--) {

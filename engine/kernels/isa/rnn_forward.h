@@ -219,6 +219,7 @@ static void forward(const Rnn *r, int64_t number) {
     REAL *own = (REAL *)r->scratch + f.slices + number * f.slice_size;
     REAL *in = own + f.in;
     Gates g = {slice_of(r, number), in + F, own + f.wide, own + f.cell};
+    if (!g.slice.rows) return;
     for (int64_t k = 0; k < g.slice.rows; k++) {
         int64_t image = g.slice.first + k;
         copy(g.h + k * (F + U), (const REAL *)r->h0 + image * U, U);

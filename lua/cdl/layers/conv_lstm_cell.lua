@@ -28,7 +28,7 @@ local function sizes_of(self, input_shape)
   for k, width in ipairs(args.kernel_size) do
     local n, wide = input_shape[k + 1], args.dilation_rate[k] * (width - 1) + 1
     if n < 1 then
-      core.raise(("layer '%s' wants inputs with known sizes, got {%s}"):format(self.name,
+      core.raise(("layer '%s' wants inputs with known sizes, got {%s}"):format(recurrence.place(self),
         table.concat(input_shape, ", ")))
     end
     sizes[k] = args.padding == "same" and (n + args.strides[k] - 1) // args.strides[k]
@@ -40,7 +40,7 @@ end
 
 function ConvLSTMCell:build(input_shape)
   local args, axes = self.args, #self.args.kernel_size
-  local channels = spatial.channels(self, input_shape, axes)
+  local channels = spatial.channels({ name = recurrence.place(self) }, input_shape, axes)
   self.state_sizes = sizes_of(self, input_shape)
   local function shape(from)
     return table.move({ from, 4 * self.filters }, 1, 2, axes + 1, table.move(args.kernel_size, 1, axes, 1, {}))
@@ -55,7 +55,7 @@ function ConvLSTMCell:mask_count() return 4 end
 
 -- x convolved with the columns of a kernel that belong to the gates, four results.
 local function convolve(self, x, kind, kernel, bias, options)
-  local who, own = ("layer '%s'"):format(self.name), self:drops(kind)
+  local who, own = ("layer '%s'"):format(recurrence.place(self)), self:drops(kind)
   if not own then
     return ops.split(spatial.conv(who, x, kernel, bias, "linear", options), 4, -1)
   end

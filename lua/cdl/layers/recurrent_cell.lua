@@ -24,7 +24,7 @@ function Cell:features(input_shape)
   local features = input_shape[#input_shape]
   if #input_shape ~= 2 or features < 1 then
     core.raise(("layer '%s' wants steps of shape {batch, features} with a known number of features, got {%s}"):format(
-      self.name, table.concat(input_shape, ", ")))
+      recurrence.place(self), table.concat(input_shape, ", ")))
   end
   return features
 end

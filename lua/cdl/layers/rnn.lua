@@ -38,7 +38,7 @@ local function braces(shape) return "{" .. table.concat(shape, ", ") .. "}" end
 function RNN:build(input_shape)
   local shape = words.is_plain(input_shape[1]) and input_shape[1] or input_shape
   if #shape < 3 then
-    core.raise(("layer '%s' wants sequences of shape {batch, steps, features}, got %s"):format(self.name,
+    core.raise(("layer '%s' wants sequences of shape {batch, steps, features}, got %s"):format(recurrence.place(self),
       braces(shape)))
   end
   recurrence.build_cell(self.cell, table.move(shape, 3, #shape, 2, { shape[1] }))
@@ -51,7 +51,7 @@ end
 function RNN:make_states(batch)
   if batch < 1 then
     core.raise(("layer '%s' is stateful and wants a fixed batch size: Input{batch_size = 32, shape = {...}}"):format(
-      self.name))
+      recurrence.place(self)))
   end
   local states, path = {}, scope.current().path
   for i, zeros in ipairs(recurrence.initial_states(self.cell, batch, self.dtype)) do
@@ -77,7 +77,8 @@ local function first_states(self, x, given)
   local own = rawget(self, "_states")
   if own and own[1].shape[1] ~= batch then
     core.raise(("layer '%s' is stateful and keeps the states of %d sequences, got a batch of %d: give it batches of "
-      .. "%d (an epoch must have whole batches)"):format(self.name, own[1].shape[1], batch, own[1].shape[1]))
+      .. "%d (an epoch must have whole batches)"):format(recurrence.place(self), own[1].shape[1], batch,
+      own[1].shape[1]))
   end
   if given == nil and own then
     local states = {}
@@ -86,18 +87,7 @@ local function first_states(self, x, given)
   elseif given == nil then
     return recurrence.initial_states(self.cell, batch, x.dtype)
   end
-  local states, wanted = recurrence.flatten(given), recurrence.count_states(self.cell)
-  if #states ~= wanted then
-    core.raise(("layer '%s' has %d state%s, initial_state gives %d"):format(self.name, wanted,
-      wanted == 1 and "" or "s", #states))
-  end
-  for i, state in ipairs(states) do
-    if not (core.is_tensor(state) or core.is_variable(state)) then
-      core.raise(("layer '%s': initial state %d must be a tensor, got %s"):format(self.name, i,
-        words.describe(state)))
-    end
-  end
-  return states
+  return recurrence.read_states(self.cell, given, ("layer '%s': initial_state"):format(self.name))
 end
 
 -- ---- calls ----
@@ -131,7 +121,7 @@ function RNN:call(x, training, mask, options)
   end
   if words.is_plain(mask) then mask = mask[1] or nil end
   if x.ndim < 3 then
-    core.raise(("layer '%s' wants sequences of shape {batch, steps, features}, got %s"):format(self.name,
+    core.raise(("layer '%s' wants sequences of shape {batch, steps, features}, got %s"):format(recurrence.place(self),
       braces(x.shape)))
   end
   if x.dtype:sub(1, 5) ~= "float" then x = ops.astype(x, self.dtype) end
