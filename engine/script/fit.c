@@ -10,6 +10,7 @@
  *       results = function(mode) ... end,              -- the metrics' plan, names
  *       reset = function(mode) ... end, pack = function(outputs) ... end,
  *       finish = function() ... end,                   -- fit: before on_train_end
+ *       keep = function(epoch) ... end,                -- fit: after each epoch, or nil
  *       place = {epoch =, batch =, pass =, drawn =},   -- fit: where it goes on
  *       profile = true,                                -- becomes the list of hooks' times
  *     }
@@ -192,6 +193,19 @@ static bool host_epoch(Fit *fit, Err *err) {
     return run_protected(fit->context, keep_epoch, false, err);
 }
 
+static int call_keep(lua_State *L) {
+    lua_getfield(L, 4, "keep");
+    lua_pushinteger(L, run_self(L)->number);
+    lua_call(L, 1, 0);
+    return 0;
+}
+
+static bool host_border(Fit *fit, int64_t epoch, Err *err) {
+    Run *run = fit->context;
+    run->number = epoch;
+    return !run->keeps || run_protected(run, call_keep, false, err);
+}
+
 static int call_finish(lua_State *L) {
     lua_getfield(L, 4, "finish");
     lua_call(L, 0, 0);
@@ -232,6 +246,7 @@ static const FitHost host = {
     .plan = host_plan,
     .reset = host_reset,
     .epoch = host_epoch,
+    .border = host_border,
     .finish = host_finish,
     .begin = host_begin,
     .interrupted = host_interrupted,
@@ -353,7 +368,10 @@ static int run_loop(lua_State *L) {
     run_read_epochs(L, run);
     lua_getfield(L, RUN_SPEC, "profile");
     run->profiled = lua_toboolean(L, -1);
-    lua_pop(L, 1);
+    run->keeps = lua_getfield(L, RUN_SPEC, "keep") != LUA_TNIL;
+    lua_getfield(L, RUN_SPEC, "model");
+    run->model = lua_topointer(L, -1);
+    lua_pop(L, 3);
 
     Err err = {0};
     run->outer = get_current(L);
@@ -390,6 +408,37 @@ static int run_position(lua_State *L) {
     lua_pushinteger(L, run->fit.pass);
     lua_pushinteger(L, run->fit.part[FIT_TRAIN].drawn);
     return 4;
+}
+
+/* Whether a hook of the fit of the model at that index is running, innermost. */
+static bool in_hook_of(lua_State *L, const Run *run, int model) {
+    return run && run->current >= 0 && run->fit.part[FIT_TRAIN].source &&
+           lua_topointer(L, model) == run->model;
+}
+
+/* core.move_run(model, place): the model's fit, in a hook of which this is called, goes on
+ * there; place as in run_loop's spec. nil and the reason when it cannot. */
+static int move_run(lua_State *L) {
+    Run *run = get_current(L);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    lua_settop(L, 2);
+    const char *problem = NULL;
+    if (!in_hook_of(L, run, 1))
+        problem =
+            "the model is being fitted; a hook of that fit may call it, and nothing "
+            "within it";
+    else if (run->hook == HOOK_train_end || run->hook == HOOK_exit ||
+             run->hook == HOOK_exception)
+        problem = "training has ended; call it after fit";
+    if (problem) {
+        luaL_pushfail(L);
+        lua_pushstring(L, problem);
+        return 2;
+    }
+    run_read_place(L, 2, &run->fit.place);
+    run->fit.moved = true;
+    lua_pushboolean(L, 1);
+    return 1;
 }
 
 /* core.class_weights(y, labels, weights) -> float32 tensor {n} */
@@ -433,9 +482,13 @@ static int hook_names(lua_State *L) {
 }
 
 static const luaL_Reg fit_functions[] = {
-    {"run_loop", run_loop},           {"run_position", run_position},
-    {"class_weights", class_weights}, {"terminal_width", terminal_width},
-    {"hook_names", hook_names},       {NULL, NULL},
+    {"run_loop", run_loop},
+    {"run_position", run_position},
+    {"class_weights", class_weights},
+    {"terminal_width", terminal_width},
+    {"hook_names", hook_names},
+    {"move_run", move_run},
+    {NULL, NULL},
 };
 
 void script_open_fit(lua_State *L) {

@@ -59,6 +59,8 @@ typedef struct Run {
     RunPart part[FIT_MODES];
     HookEntry *entry;
     HookList list[HOOK_COUNT];
+    const void *model; /* what Lua has as its model, to know it again */
+    bool keeps;        /* the spec has a function `keep` */
     bool profiled; /* hooks are timed: `costs` callbacks, HOOK_COUNT entries for each */
     int costs;
     HookCost *cost;

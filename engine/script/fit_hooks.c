@@ -239,6 +239,7 @@ static void call_entry(lua_State *L, Run *run, int entry, int n) {
 static int dispatch(lua_State *L) {
     Run *run = run_self(L);
     const HookList list = run->list[run->hook];
+    bool was_moved = run->fit.moved;
     double now = list.throttled ? clock_now() : 0;
     int logs = 0;
     for (int i = list.first; i < list.first + list.n; i++) {
@@ -252,6 +253,7 @@ static int dispatch(lua_State *L) {
         int n = push_call(L, run, &run->entry[i], logs);
         run->entry[i].last = now;
         call_entry(L, run, i, n);
+        if (run->fit.moved && !was_moved) break; /* the event is of another time by now */
     }
     read_stop(L, run);
     return 0;

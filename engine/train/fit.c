@@ -214,16 +214,27 @@ static bool run_epoch(Fit *fit, Err *err) {
     return host->epoch(fit, err) && call_hook(fit, HOOK_epoch_end, fit->epoch, err);
 }
 
+/* The run is between two epochs. */
+static bool reach_border(Fit *fit, int64_t epoch, Err *err) {
+    return interrupted(fit) || fit->host->border(fit, epoch, err);
+}
+
 static bool run_epochs(Fit *fit, Err *err) {
     fit->epoch = fit->first_epoch;
     /* A run that is continued after the epoch at which it was told to stop. */
     bool over = fit->first_epoch > fit->last_epoch && fit->stop[FIT_TRAIN];
     if (over && !interrupted(fit)) fit->outcome = FIT_STOPPED;
+    bool began = true;
     while (!interrupted(fit)) {
+        began |= fit->moved;
         if (fit->moved && !go_to_place(fit, err)) return false;
+        if (began && fit->done == 0 && !reach_border(fit, fit->epoch - 1, err))
+            return false;
+        began = false;
         if (interrupted(fit) || fit->epoch > fit->last_epoch) break;
         if (!run_epoch(fit, err)) return false;
         if (fit->moved) continue;
+        if (!reach_border(fit, fit->epoch, err)) return false;
         if (fit->stop[FIT_TRAIN]) {
             if (!interrupted(fit)) fit->outcome = FIT_STOPPED;
             break;

@@ -70,7 +70,10 @@ typedef struct FitHost {
      * the mode. */
     Plan *(*plan)(Fit *fit, FitMode mode, const Batch *batch, int slot, Err *err);
     bool (*reset)(Fit *fit, FitMode mode, Err *err); /* zeroes the mode's metrics */
-    bool (*epoch)(Fit *fit, Err *err);  /* an epoch is over: keep its metrics */
+    bool (*epoch)(Fit *fit, Err *err); /* an epoch is over: keep its metrics */
+    /* All hooks have heard of the end of that epoch, or of the run's begin before the
+     * next one: the state to which the run may go back. */
+    bool (*border)(Fit *fit, int64_t epoch, Err *err);
     bool (*finish)(Fit *fit, Err *err); /* the last epoch is over, train_end comes */
     bool (*begin)(Fit *fit, FitMode mode, Err *err); /* takes back an old wish to stop */
     bool (*interrupted)(void);                       /* a signal waits; cheap */

@@ -10,6 +10,7 @@ local fit_keeper = require "cdl.fit_keeper"
 local fit_stream = require "cdl.fit_stream"
 local callback_profile = require "cdl.callback_profile"
 local profile = require "cdl.profile"
+local rewind = require "cdl.rewind"
 local optimizers_of = require "cdl.optimizers.of_model"
 local signature = require "cdl.signature"
 local tree = require "cdl.tree"
@@ -52,6 +53,8 @@ local fit_signature = signature.new("fit", {
   { "resume", "string", doc = "folder: keeps the run there, and goes on with one that was cut short" },
   { "profile", "boolean|string", false,
     doc = "print where the time of a step goes, at the end; a path: write a trace there, too" },
+  { "keep_epochs", "integer", min = 0,
+    doc = "after how many last epochs the state stays in memory for model:rewind(epoch); 10, in 64 MB at most" },
   { "profile_callbacks", "boolean", false, doc = "print what each callback's hooks cost, at the end" },
 }, { method = true, doc = "trains the model and returns its History" })
 
@@ -269,7 +272,8 @@ function M.fit(...)
   run.train = part(training, batch, args.steps_per_epoch)
   run.train.shuffle, run.train.seed = is_of_tensors(training) and shuffle or nil, fit_data.seed()
   plan_validation(run, args, validation, args.batch_size)
-  if keeper then fit_keeper.go_on_with_data(keeper, run, data_of) end
+  local has_state = fit_keeper.parts_with_state(run)
+  if keeper then fit_keeper.go_on_with_data(keeper, run, data_of, has_state) end
   run.callbacks, run.profile = list, args.profile_callbacks
   run.finish = function()
     for _, entry in ipairs(optimizers_of(model)) do entry.optimizer:finalize() end
@@ -281,6 +285,8 @@ function M.fit(...)
     steps = args.steps_per_epoch or batches_in(training, batch),
   }, is_of_tensors(validation) and fit_data.structure(validation) or nil)
   training.params = list.params
+  rewind.start(model, args.keep_epochs, list, has_state, training.noun == "generator")
+  if args.keep_epochs ~= 0 then run.keep = function(epoch) rewind.keep(model, epoch) end end
   model._fits = (model._fits or 0) + 1
   run.train.fit = model._fits
   model._fitting, model.callbacks = true, list
@@ -433,6 +439,7 @@ local methods = { "fit", "evaluate", "predict", "train_on_batch", "test_on_batch
 
 --- Gives a class of models these methods.
 function M.install(Model)
+  Model.rewind = rewind.rewind
   for _, name in ipairs(methods) do Model[name] = M[name] end
 end
 

@@ -26,8 +26,8 @@ function M.open(keeper, list, args, run)
   keeper.first_epoch = args.initial_epoch
 end
 
--- The parts of the run whose data are objects that tell where they are.
-local function with_state(run)
+--- The parts of the run whose data are objects that tell where they are, by mode.
+function M.parts_with_state(run)
   local parts = {}
   for _, mode in ipairs { "train", "test" } do
     if run[mode] and run[mode].state then parts[mode] = run[mode] end
@@ -44,8 +44,8 @@ end
 --- How the data of a run that goes on come to their place: the loop draws again what the pass has
 -- given; a generator that has a state gets that one with the snapshot; one that has none begins
 -- anew, and so does the epoch.
-function M.go_on_with_data(keeper, run, data_of)
-  keeper.data = with_state(run)
+function M.go_on_with_data(keeper, run, data_of, has_state)
+  keeper.data = has_state
   local place, test = run.place, data_of.test
   if not place or place.pass == 0 then return end -- nothing has been drawn
   if test and test.noun == "generator" and not keeper.data.test then

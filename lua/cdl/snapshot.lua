@@ -36,13 +36,43 @@ local function states_of(list)
   return states
 end
 
--- A copy that later changes of tables and tensors do not reach.
-local function copy(value)
-  if core.is_tensor(value) then return core.copy(value) end
+local function type_text(x) return ("%s {%s}"):format(x.dtype, table.concat(x.shape, ", ")) end
+
+local function is_array(value) return core.is_variable(value) or core.is_tensor(value) end
+
+local function copy_array(value, old)
+  if core.is_tensor(old) and type_text(old) == type_text(value) then
+    core.assign_into(old, value)
+    return old
+  end
+  return core.is_variable(value) and core.value(value) or core.copy(value)
+end
+
+-- A copy that later changes of tables, tensors and variables do not reach. old: a former copy, whose
+-- tensors may be overwritten.
+local function copy(value, old)
+  if is_array(value) then return copy_array(value, old) end
   if not words.is_plain(value) then return value end
+  old = words.is_plain(old) and old or nil
   local result = {}
-  for key, entry in next, value do result[key] = copy(entry) end
+  for key, entry in next, value do
+    result[key] = type(entry) == "number" and entry or copy(entry, old and old[key])
+  end
   return result
+end
+
+M.copy = copy
+
+local width = { float64 = 8, int64 = 8, float32 = 4, int32 = 4, uint8 = 1, bool = 1 }
+
+--- The bytes of the tensors and variables in it.
+function M.bytes(value)
+  if is_array(value) then return width[value.dtype] * value.size end
+  local sum = 0
+  for _, entry in next, words.is_plain(value) and value or {} do
+    if type(entry) ~= "number" then sum = sum + M.bytes(entry) end
+  end
+  return sum
 end
 
 -- Gives the callbacks their states; a state may be given several times.
@@ -73,8 +103,6 @@ local function state_of_model(model)
   return { fits = model._fits or 0, number = model.number, step = rawget(model, "_steps"), paths = paths,
     weights = model.weights, optimizers = optimizers }
 end
-
-local function type_text(x) return ("%s {%s}"):format(x.dtype, table.concat(x.shape, ", ")) end
 
 -- The first difference between arrays and the variables that they are for, in words; nil: none.
 local function misfit(arrays, names, variables)
@@ -279,8 +307,7 @@ function M.write(path, contents, aside)
   contents.version = VERSION
   local names, tensors, taken = { TEXT }, {}, { [TEXT] = true }
   local text = serialize.write(contents, "the run's state", function(value, place)
-    local is_array = core.is_variable(value) or (core.is_tensor(value) and value.kind == "eager")
-    if not is_array then return nil end
+    if not core.is_variable(value) and not (core.is_tensor(value) and value.kind == "eager") then return nil end
     local n = #names + 1
     local name = (taken[place] or not utf8.len(place)) and ("array %d"):format(n) or place
     names[n], tensors[n], taken[name] = name, value, true

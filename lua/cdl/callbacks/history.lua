@@ -37,6 +37,20 @@ end
 
 function History:on_exit(reason) self.stop_reason = reason end
 
+--- Forgets the epochs behind that one.
+function History:cut(epoch)
+  local function shorten(epochs, ...)
+    while #epochs > 0 and epochs[#epochs] > epoch do
+      for _, list in ipairs { epochs, ... } do list[#list] = nil end
+    end
+  end
+  shorten(self.epoch)
+  for name, values in pairs(self.history) do
+    shorten(self.epochs_of[name], values)
+    if #values == 0 then self.history[name], self.epochs_of[name] = nil, nil end
+  end
+end
+
 local function find_mode(self, name)
   local metric = name:gsub("^val_", "")
   if metric == "loss" then return "min" end

@@ -28,6 +28,7 @@ end
 
 local function start(self, title)
   if self.verbose == 0 then return end
+  if self.bar then self.bar:abandon() end -- of an epoch that was left
   self.seen = 0
   self.target = self.params.steps -- a stream's length is known after its first pass
   self.bar = progbar.new { target = self.target, title = title, verbose = self.verbose }

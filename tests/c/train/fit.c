@@ -16,7 +16,10 @@ typedef struct Host {
     int64_t stop_number;
     Hook fail_at;
     int64_t fail_number;
-    bool fail_plan;
+    Hook move_at; /* the event at which a hook moves the run, once */
+    int64_t move_number;
+    FitPlace place;
+    bool fail_plan, note_borders;
     uint32_t hooks;
 } Host;
 
@@ -45,6 +48,11 @@ static bool hook(Fit *fit, Hook which, int64_t number, const char *text, Err *er
     if (which == host->stop_at && number == host->stop_number) {
         fit->stop[which == HOOK_test_batch_end ? FIT_TEST : FIT_TRAIN] = true;
         if (which == HOOK_predict_batch_end) fit->stop[FIT_PREDICT] = true;
+    }
+    if (which == host->move_at && number == host->move_number) {
+        fit->moved = true;
+        fit->place = host->place;
+        host->move_at = HOOK_COUNT;
     }
     if (which == host->fail_at && number == host->fail_number)
         return err_set_at(err, "script.lua:3", "boom");
@@ -97,6 +105,11 @@ static bool epoch(Fit *fit, Err *err) {
     return true;
 }
 
+static bool border(Fit *fit, int64_t after, Err *err) {
+    if (host_state.note_borders) note("|%d| ", (int)after);
+    return true;
+}
+
 static bool begin(Fit *fit, FitMode mode, Err *err) {
     fit->stop[mode] = false;
     return true;
@@ -119,6 +132,7 @@ static const FitHost host_calls = {.hook = hook,
                                    .plan = ask_plan,
                                    .reset = reset,
                                    .epoch = epoch,
+                                   .border = border,
                                    .finish = finished,
                                    .begin = begin,
                                    .interrupted = interrupted,
@@ -128,7 +142,7 @@ static const FitHost host_calls = {.hook = hook,
 static Fit start(int64_t rows, TensorSourceOptions options) {
     Tensor zero = {0};
     memset(&host_state, 0, sizeof host_state);
-    host_state.stop_at = host_state.fail_at = HOOK_COUNT;
+    host_state.stop_at = host_state.fail_at = host_state.move_at = HOOK_COUNT;
     host_state.hooks = UINT32_MAX >> (32 - HOOK_COUNT);
     interrupt_after = -1;
     seen = 0;
@@ -173,13 +187,11 @@ static void events_in_order(void) {
     fit.part[FIT_TEST].steps = 1;
     CHECK(fit_train(&fit, &err));
     CHECK(fit.outcome == FIT_COMPLETED);
-    CHECK(
-        strcmp(
-            host_state.events,
-            "train_begin epoch_begin(1) train_batch_begin(1) train_batch_end(1) "
-            "train_batch_begin(2) train_batch_end(2) test_begin test_batch_begin(1) "
-            "test_batch_end(1) test_end [val] epoch_end(1) train_end exit(completed) ") ==
-        0);
+    CHECK(strcmp(host_state.events,
+                 "train_begin epoch_begin(1) train_batch_begin(1) train_batch_end(1) "
+                 "train_batch_begin(2) train_batch_end(2) test_begin test_batch_begin(1) "
+                 "test_batch_end(1) test_end [val] epoch_end(1) train_end "
+                 "exit(completed) ") == 0);
     CHECK(sum_now() == 10 + 3); /* all training rows once, two rows of validation */
     CHECK(host_state.lookups == 2 && host_state.resets == 2);
     CHECK(host_state.finished == 1);
@@ -211,14 +223,36 @@ static void goes_on_within_a_pass(void) {
     Fit rest = start(12, shuffled);
     without_validation(&rest);
     rest.part[FIT_TRAIN].steps = 4;
-    rest.first_epoch = 2;
     rest.last_epoch = 4;
-    rest.pass = pass;
-    rest.part[FIT_TRAIN].drawn = drawn;
+    rest.moved = true;
+    rest.place = (FitPlace){.epoch = 2, .pass = pass, .drawn = drawn};
     CHECK(fit_train(&rest, NULL));
     CHECK(begun + sum_now() == sum);
     CHECK(rest.pass == 2 && rest.part[FIT_TRAIN].drawn == 6);
     finish(&rest);
+}
+
+/* A run that goes on within an epoch, and one that a hook takes back. */
+static void is_moved(void) {
+    Fit fit = start(6, twos);
+    without_validation(&fit);
+    fit.last_epoch = 3;
+    fit.moved = true;
+    fit.place = (FitPlace){.epoch = 2, .batch = 2, .pass = 2, .drawn = 2};
+    host_state.hooks = hook_bit(HOOK_train_batch_end) | hook_bit(HOOK_epoch_begin) |
+                       hook_bit(HOOK_epoch_end);
+    host_state.note_borders = true;
+    host_state.move_at = HOOK_train_batch_end;
+    host_state.move_number = 1;
+    host_state.place = (FitPlace){.epoch = 3, .pass = 2, .drawn = 3};
+    CHECK(fit_train(&fit, NULL));
+    CHECK(strcmp(host_state.events,
+                 "epoch_begin(2) train_batch_end(3) [] epoch_end(2) |2| "
+                 "epoch_begin(3) train_batch_end(1) |2| "
+                 "epoch_begin(3) train_batch_end(1) train_batch_end(2) "
+                 "train_batch_end(3) [] epoch_end(3) |3| ") == 0);
+    CHECK(sum_now() == 5 + 6 + 1 + 2 + 21);
+    finish(&fit);
 }
 
 /* A run that goes on behind the epoch at which it was told to stop. */
@@ -480,4 +514,4 @@ TEST_MAIN(events_in_order, only_hooks_that_exist, a_wish_to_stop, steps_go_on_ov
           epochs_from_to, validation_when_it_is_due, an_interrupt_ends_in_good_order,
           an_error_in_a_hook, plans_by_shape, shuffled_epochs_hold_all_rows,
           predict_joins_batches, one_step_without_hooks, a_step_allocates_nothing,
-          goes_on_within_a_pass, stays_stopped)
+          goes_on_within_a_pass, is_moved, stays_stopped)

@@ -94,6 +94,7 @@ static Plan *make_plan(Fit *fit, FitMode mode, const Batch *batch, int slot, Err
 }
 
 static bool fine(Fit *fit, Err *err) { return true; }
+static bool fine_border(Fit *fit, int64_t epoch, Err *err) { return true; }
 static bool fine_mode(Fit *fit, FitMode mode, Err *err) { return true; }
 static bool interrupted(void) { return signal_waits; }
 static void interrupt_seen(Fit *fit) { signal_waits = false; }
@@ -103,6 +104,7 @@ static const FitHost host = {.hook = hook,
                              .plan = make_plan,
                              .reset = fine_mode,
                              .epoch = fine,
+                             .border = fine_border,
                              .finish = fine,
                              .begin = fine_mode,
                              .interrupted = interrupted,
