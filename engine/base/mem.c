@@ -1,7 +1,9 @@
+#define _GNU_SOURCE
 #include "base/mem.h"
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* In front of each block stand MEM_ALIGN bytes that hold its size. */
 typedef struct Header {
@@ -26,10 +28,22 @@ static void count(size_t bytes) {
     atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
 }
 
+/* Large blocks ask for huge pages: rows that lie anywhere in one then cost fewer walks
+ * through page tables, and the pages come faster. Only a wish; what the system makes of it
+ * changes nothing else. */
+enum { HUGE_PAGE = 2 << 20, HUGE_FROM = 4 << 20 };
+
+static bool get_memory(size_t bytes, void **memory) {
+    if (bytes < HUGE_FROM) return posix_memalign(memory, MEM_ALIGN, bytes) == 0;
+    if (posix_memalign(memory, HUGE_PAGE, bytes) != 0) return false;
+    madvise(*memory, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+    return true;
+}
+
 void *mem_alloc(size_t bytes) {
     if (told_to_fail() || bytes > PTRDIFF_MAX - sizeof(Header)) return NULL;
     void *memory;
-    if (posix_memalign(&memory, MEM_ALIGN, sizeof(Header) + bytes) != 0) return NULL;
+    if (!get_memory(sizeof(Header) + bytes, &memory)) return NULL;
     Header *header = memory;
     header->bytes = bytes;
     count(bytes);

@@ -118,6 +118,22 @@ static void drop_expansions(Draft *draft, Node *node, NodeId *in) {
     }
 }
 
+/* relu_grad(y, max_pool_grad(y, dy)) is one pass: a window's maximum says whether the relu
+ * let anything through. */
+static bool join_pool_and_relu(Draft *draft, Node *node, NodeId *in) {
+    if (node->op != OP_relu_grad) return true;
+    const Node *pool = &draft->nodes[in[1]];
+    if (pool->op != OP_max_pool_grad || pool->in[0] != in[0]) return true;
+    Attrs *attrs = arena_alloc(&draft->arena, sizeof *attrs);
+    if (!attrs) return false;
+    *attrs = *pool->attrs;
+    attrs->i[15] = 1;
+    node->op = OP_max_pool_grad;
+    node->attrs = attrs;
+    in[1] = pool->in[1];
+    return true;
+}
+
 /* Computes a small node all of whose inputs are constants that cannot change. */
 static bool fold(Draft *draft, NodeId id, Err *err) {
     Node *node = &draft->nodes[id];
@@ -154,6 +170,8 @@ static bool take_node(Draft *draft, Table *table, NodeId id, Err *err) {
         for (int k = 0; k < node->n_in; k++) in[k] = draft->same[node->in[k]];
         if (draft->optimize && node->op < OP_COUNT && broadcasts(node->op))
             drop_expansions(draft, node, in);
+        if (draft->optimize && !join_pool_and_relu(draft, node, in))
+            return plan_no_memory(err);
         node->in = in;
     }
     if (!draft->optimize) return true;

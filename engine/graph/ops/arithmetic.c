@@ -93,6 +93,12 @@ void grad_mod(Graph *g, GradCall *call) {
     give(g, call, 1, neg(g, mul(g, D, graph_op2(g, OP_floordiv, A, B))));
 }
 
+/* Where y is above 0 does not change with y. */
+void grad_relu_grad(Graph *g, GradCall *call) {
+    if (call->need[0]) call->din[0] = graph_zeros(g, *graph_type(g, A));
+    if (call->need[1]) give(g, call, 1, graph_op2(g, OP_relu_grad, A, D));
+}
+
 /* All of d where input k wins, half where both are equal. */
 static void give_winner(Graph *g, GradCall *call, int k, OpId wins) {
     NodeId mine = call->in[k], other = call->in[1 - k];

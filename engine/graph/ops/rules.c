@@ -46,7 +46,7 @@ bool number_value(const Graph *g, NodeId a, double *value) {
 }
 
 NodeId before_relu(Graph *g, NodeId d, NodeId y) {
-    return keep_where(g, graph_op2(g, OP_gt, y, number_like(g, y, 0)), d);
+    return graph_op2(g, OP_relu_grad, y, d);
 }
 
 NodeId before_tanh(Graph *g, NodeId d, NodeId y) {

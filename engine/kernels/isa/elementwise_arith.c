@@ -93,6 +93,11 @@ BINARY_ROW(mod, float, mod_of_float(a, b))
 BINARY_ROW(mod, double, mod_of_double(a, b))
 DIVISION_KERNEL(mod, 8.0)
 
+BINARY_ROW(relu_grad, float, a > 0 ? b : 0)
+BINARY_ROW(relu_grad, double, a > 0 ? b : 0)
+BINARY_KERNEL(relu_grad, 0, 0.1, NULL, NULL, NULL, NULL, relu_grad_float,
+              relu_grad_double)
+
 /* Squares are by far the commonest power. */
 #define POWER_ROW(type, pow_of)                                                          \
     BINARY_ROW(power, type, pow_of(a, b))                                                \

@@ -5,7 +5,7 @@
 static Pool pool_of(const Call *call, const Shape *x, const Shape *y) {
     const int64_t *i = call->attrs.i;
     int axes = x->ndim - 2;
-    Pool p = {.images = x->dim[0], .channels = x->dim[axes + 1]};
+    Pool p = {.images = x->dim[0], .channels = x->dim[axes + 1], .positive = i[15] == 1};
     for (int k = 0; k < CONV_AXES; k++) {
         int own = k - (CONV_AXES - axes);
         p.axis[k] = (ConvAxis){1, 1, 1, 1, 1, 0};

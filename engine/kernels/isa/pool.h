@@ -7,6 +7,7 @@
 
 typedef struct Pool {
     int64_t images, channels;
+    bool positive;            /* gradients of maxima: only of those above 0 */
     ConvAxis axis[CONV_AXES]; /* kernel: the window */
 } Pool;
 

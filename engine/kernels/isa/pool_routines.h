@@ -92,8 +92,8 @@ INLINE Vec maximum(const REAL *x, const Window *w, int lanes) {
     return best;
 }
 
-/* The number of the place of the first maximum. */
-INLINE VecInt maximum_place(const REAL *x, const Window *w, int lanes) {
+/* The first maximum, and the number of its place. */
+INLINE VecInt maximum_place(const REAL *x, const Window *w, int lanes, Vec *maximum) {
     Vec best = lanes_load(x + w->first, lanes);
     VecInt place = {0}, number = {0};
     EACH_PLACE(*w, from) {
@@ -103,12 +103,45 @@ INLINE VecInt maximum_place(const REAL *x, const Window *w, int lanes) {
         place = (more & number) | (~more & place);
         number += 1;
     }
+    *maximum = best;
     return place;
+}
+
+/* d, or with `positive` only where the maximum is above 0. */
+INLINE Vec admitted(Vec d, Vec maximum, bool positive) {
+    return positive ? (Vec)((VecInt)d & (VecInt)(maximum > (Vec){0})) : d;
 }
 
 #define EACH_VECTOR_OF(channels)                                                         \
     for (int64_t c = 0, lanes = 0; lanes = least(VW, (channels)-c), c < (channels);      \
          c += VW)
+
+/* The commonest window is two by two and inside the image; its loops have constant
+ * bounds. */
+INLINE bool is_square(const Window *w) {
+    return w->n[0] == 1 && w->n[1] == 2 && w->n[2] == 2;
+}
+#define SQUARED(w)                                                                       \
+    (Window) { .n = {1, 2, 2}, .step = {0, (w).step[1], (w).step[2]}, .first = (w).first }
+
+INLINE void max_window(const Window w, int64_t channels, const REAL *x, REAL *y) {
+    EACH_VECTOR_OF(channels)
+    lanes_store(y + c, maximum(x + c, &w, (int)lanes), (int)lanes);
+}
+
+INLINE void pick_window(const Window w, const Pool *p, const REAL *x, const REAL *g,
+                        REAL *y) {
+    EACH_VECTOR_OF(p->channels) {
+        Vec largest, picked = {0};
+        VecInt place = maximum_place(x + c, &w, (int)lanes, &largest), number = {0};
+        EACH_PLACE(w, from) {
+            Vec value = lanes_load(g + c + from, (int)lanes);
+            picked = choose((VecInt)(place == number), value, picked);
+            number += 1;
+        }
+        lanes_store(y + c, admitted(picked, largest, p->positive), (int)lanes);
+    }
+}
 
 static void max_windows(const Pool *p, const void *x_data, const void *g_data,
                         void *y_data, Span outputs) {
@@ -116,20 +149,12 @@ static void max_windows(const Pool *p, const void *x_data, const void *g_data,
     Window w = window_at(p, outputs.begin);
     for (int64_t at = outputs.begin; at < outputs.end; at++, window_next(p, &w)) {
         REAL *y = (REAL *)y_data + at * p->channels;
-        EACH_VECTOR_OF(p->channels) {
-            if (g == x) {
-                lanes_store(y + c, maximum(x + c, &w, (int)lanes), (int)lanes);
-                continue;
-            }
-            VecInt place = maximum_place(x + c, &w, (int)lanes), number = {0};
-            Vec picked = {0};
-            EACH_PLACE(w, from) {
-                Vec value = lanes_load(g + c + from, (int)lanes);
-                picked = choose((VecInt)(place == number), value, picked);
-                number += 1;
-            }
-            lanes_store(y + c, picked, (int)lanes);
-        }
+        if (g != x)
+            pick_window(w, p, x, g, y);
+        else if (is_square(&w))
+            max_window(SQUARED(w), p->channels, x, y);
+        else
+            max_window(w, p->channels, x, y);
     }
 }
 
@@ -139,7 +164,22 @@ static bool overlap(const Pool *p) {
     return any;
 }
 
-/* dx is zeros before: windows that do not overlap need not read it. */
+/* adds: dx holds what other windows gave. Else it is zeros and need not be read. */
+INLINE void max_window_back(const Window w, const Pool *p, const REAL *x, const REAL *dy,
+                            REAL *dx, bool adds) {
+    EACH_VECTOR_OF(p->channels) {
+        Vec largest, d = lanes_load(dy + c, (int)lanes);
+        VecInt place = maximum_place(x + c, &w, (int)lanes, &largest), number = {0};
+        d = admitted(d, largest, p->positive);
+        EACH_PLACE(w, from) {
+            Vec mine = (Vec)((VecInt)(place == number) & (VecInt)d);
+            if (adds) mine += lanes_load(dx + c + from, (int)lanes);
+            lanes_store(dx + c + from, mine, (int)lanes);
+            number += 1;
+        }
+    }
+}
+
 static void max_windows_back(const Pool *p, const void *x_data, const void *dy_data,
                              void *dx_data, Span outputs) {
     const REAL *x = x_data;
@@ -148,16 +188,10 @@ static void max_windows_back(const Pool *p, const void *x_data, const void *dy_d
     Window w = window_at(p, outputs.begin);
     for (int64_t at = outputs.begin; at < outputs.end; at++, window_next(p, &w)) {
         const REAL *dy = (const REAL *)dy_data + at * p->channels;
-        EACH_VECTOR_OF(p->channels) {
-            VecInt place = maximum_place(x + c, &w, (int)lanes), number = {0};
-            Vec d = lanes_load(dy + c, (int)lanes);
-            EACH_PLACE(w, from) {
-                Vec mine = (Vec)((VecInt)(place == number) & (VecInt)d);
-                if (adds) mine += lanes_load(dx + c + from, (int)lanes);
-                lanes_store(dx + c + from, mine, (int)lanes);
-                number += 1;
-            }
-        }
+        if (!adds && is_square(&w))
+            max_window_back(SQUARED(w), p, x, dy, dx, false);
+        else
+            max_window_back(w, p, x, dy, dx, adds);
     }
 }
 

@@ -54,6 +54,7 @@ static const Case cases[] = {
     PAIR(floordiv, DIM2(2, 3), DIM1(3), 0.5, 4), PAIR(mod, DIM2(2, 3), DIM1(3), 0.5, 4),
     PAIR(maximum, DIM2(2, 3), DIM1(3), -2, 2),
     PAIR(minimum, DIM2(2, 3), DIM2(2, 1), -2, 2),
+    PAIR(relu_grad, DIM2(2, 3), DIM2(2, 3), -2, 2), PAIR(relu_grad, DIM1(3), DIM2(2, 3), -2, 2),
     {OP_where, {{0}, {0}}, {{DIM2(2, 3), .integers = INTS(1, 0, 1, 0, 0, 1)},
                             {DIM1(3), -2, 2}, {DIM2(2, 1), -2, 2}}},
 
@@ -138,6 +139,10 @@ static const Case cases[] = {
      {{DIM3(2, 7, 2), -2, 2}, {DIM3(2, 4, 2), -2, 2}}},
     {OP_max_pool_pick, {.i = {2, 0, 0, 1, 1, 0, 0, 0, 0, 3}},
      {{DIM3(2, 7, 2), -2, 2}, {DIM3(2, 7, 2), -2, 2}}},
+    {OP_max_pool_grad, {.i = {2, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 1}},
+     {{DIM3(2, 8, 2), -2, 1}, {DIM3(2, 4, 2), -2, 2}}},
+    {OP_max_pool_pick, {.i = {2, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 1}},
+     {{DIM3(2, 8, 2), -2, 1}, {DIM3(2, 8, 2), -2, 2}}},
 
 #define RESIZE(op, axis, size, kernel, antialias)                                        \
     {OP_##op, {.i = {axis, size, kernel, antialias}}, {{DIM3(2, 5, 2), -2, 2}}}

@@ -75,10 +75,16 @@ static int64_t argmax(const Operand *x, int n, const int64_t element[]) {
 static const Problem *problem_now;
 static double *gradient;
 
+/* Does the gradient count what has its maximum there? */
+static bool admitted(const Trial *t, int64_t best) {
+    return t->call.attrs.i[15] != 1 || trial_at(&t->in[0], best) > 0;
+}
+
 static double max_reference(const Trial *t, int64_t at) {
     int64_t element[64];
     int n = window_of(problem_now, at, element);
-    return trial_at(&t->in[t->call.n_in - 1], argmax(&t->in[0], n, element));
+    int64_t best = argmax(&t->in[0], n, element);
+    return admitted(t, best) ? trial_at(&t->in[t->call.n_in - 1], best) : 0;
 }
 
 static double mean_reference(const Trial *t, int64_t at) {
@@ -97,7 +103,8 @@ static void fill_gradient(const Trial *t, bool max) {
     for (int64_t at = 0; at < dy->size; at++) {
         int64_t element[64];
         int n = window_of(problem_now, at, element);
-        if (max) gradient[argmax(&t->in[0], n, element)] += trial_at(dy, at);
+        int64_t best = max ? argmax(&t->in[0], n, element) : 0;
+        if (max && admitted(t, best)) gradient[best] += trial_at(dy, at);
         for (int k = 0; k < n && !max; k++) gradient[element[k]] += trial_at(dy, at) / n;
     }
 }
@@ -114,17 +121,11 @@ static void fill_ties(Trial *t) {
     }
 }
 
-static void try_max(const Problem *p, DType dtype) {
+static void try_max_gradients(const Problem *p, DType dtype, bool positive) {
     Shape x = shape_with(p, false), y = shape_with(p, true);
-    Trial t = {.call = {.attrs = attrs_of(p)}};
-    trial_in(&t, dtype, x);
-    trial_out(&t, dtype, y);
-    fill_ties(&t);
-    trial_run(&t, KERNELS(max_pool));
-    trial_expect(&t, 0, "max_pool", 0, max_reference);
-    trial_end(&t);
-
-    t = (Trial){.call = {.attrs = attrs_of(p)}};
+    Attrs attrs = attrs_of(p);
+    attrs.i[15] = positive;
+    Trial t = {.call = {.attrs = attrs}};
     trial_in(&t, dtype, x);
     trial_in(&t, dtype, x);
     trial_out(&t, dtype, y);
@@ -134,7 +135,7 @@ static void try_max(const Problem *p, DType dtype) {
     trial_expect(&t, 0, "max_pool_pick", 0, max_reference);
     trial_end(&t);
 
-    t = (Trial){.call = {.attrs = attrs_of(p)}};
+    t = (Trial){.call = {.attrs = attrs}};
     trial_in(&t, dtype, x);
     trial_in(&t, dtype, y);
     trial_out(&t, dtype, x);
@@ -145,6 +146,19 @@ static void try_max(const Problem *p, DType dtype) {
     trial_expect(&t, 0, "max_pool_grad", dtype == DTYPE_FLOAT32 ? 1e-6 : 1e-14,
                  gradient_reference);
     trial_end(&t);
+}
+
+static void try_max(const Problem *p, DType dtype) {
+    Shape x = shape_with(p, false), y = shape_with(p, true);
+    Trial t = {.call = {.attrs = attrs_of(p)}};
+    trial_in(&t, dtype, x);
+    trial_out(&t, dtype, y);
+    fill_ties(&t);
+    trial_run(&t, KERNELS(max_pool));
+    trial_expect(&t, 0, "max_pool", 0, max_reference);
+    trial_end(&t);
+    try_max_gradients(p, dtype, false);
+    try_max_gradients(p, dtype, true);
 }
 
 static void try_average(const Problem *p, DType dtype) {

@@ -1,4 +1,5 @@
 /* Every op of the table, planned and eager. */
+#include "base/mem.h"
 #include "support.h"
 
 typedef struct Case {
@@ -97,6 +98,7 @@ static const Case cases[] = {
     BINARY(mod),
     BINARY(maximum),
     BINARY(minimum),
+    BINARY(relu_grad),
     BINARY(eq),
     BINARY(ne),
     BINARY(lt),
@@ -268,6 +270,29 @@ static void planned_equals_eager_with_poison(void) {
     plan_set_poison(false);
 }
 
+/* Through a pooling and the relu before it in one pass: the bits are those of two. */
+static void pool_and_relu(void) {
+    const Attrs pools[] = {{.i = {2, 2, 0, 0, 0, 0, 0, 0, 0, 2, 2}},
+                           {.i = {1, 2, 0, 0, 1, 0, 0, 0, 0, 3, 2}}};
+    for (int k = 0; k < 2; k++) {
+        Graph *g = graph_new();
+        Tensor port = random_tensor(F, shape_of(4, 3L, 8L, 9L, 19L));
+        NodeId x = graph_input(g, 0, (Type){F, port.shape}), out[3];
+        out[0] = graph_op1(g, OP_relu, x);
+        out[1] = graph_op(g, OP_max_pool, &pools[k], 1, out);
+        NodeId weighed = graph_op2(g, OP_mul, out[1], graph_op1(g, OP_sin, out[1]));
+        CHECK(graph_gradients(g, 1, &weighed, NULL, 1, &x, &out[2]));
+        CHECK(plan_agrees(g, 1, &port, 3, out));
+        char *text = NULL;
+        Plan *plan = plan_new(g, 1, 3, out, 0, NULL, NULL);
+        CHECK(plan && (text = plan_dump(plan)) && !strstr(text, "relu_grad"));
+        mem_free(text);
+        plan_free(plan);
+        release_all(1, &port);
+        graph_free(g);
+    }
+}
+
 static void every_row_has_a_case(void) {
     for (int op = 0; op < OP_COUNT; op++) {
         bool found = false;
@@ -278,4 +303,5 @@ static void every_row_has_a_case(void) {
     }
 }
 
-TEST_MAIN(planned_equals_eager, planned_equals_eager_with_poison, every_row_has_a_case)
+TEST_MAIN(planned_equals_eager, planned_equals_eager_with_poison, pool_and_relu,
+          every_row_has_a_case)
