@@ -1,6 +1,5 @@
 #include <string.h>
 #include "base/pool.h"
-#include "base/mem.h"
 #include "plan/internal.h"
 
 static int64_t chunk_parts(const Call *call) {
@@ -73,16 +72,6 @@ static void strided_run(const Call *call, int64_t part) {
 
 const Kernel plan_strided_kernel = {.phase = {{chunk_parts, strided_run}}};
 
-/* Rows lie anywhere in memory; what comes is asked for while others are copied. Of long
- * rows the beginning is enough: the processor sees where they go. */
-enum { ROWS_AHEAD = 3, PREFETCH_BYTES = 4096 };
-
-static void prefetch_row(const Port *port, int64_t i) {
-    const char *row = port->data + (size_t)port->rows[i] * port->row_bytes;
-    size_t bytes = port->row_bytes < PREFETCH_BYTES ? port->row_bytes : PREFETCH_BYTES;
-    for (size_t k = 0; k < bytes; k += MEM_ALIGN) __builtin_prefetch(row + k);
-}
-
 /* Rows of 4 and 8 bytes (labels and the like) are copied without a call for each. */
 static void gather_rows(const Port *port, char *to, int64_t begin, int64_t end) {
     const int64_t *rows = port->rows;
@@ -94,10 +83,8 @@ static void gather_rows(const Port *port, char *to, int64_t begin, int64_t end) 
         for (int64_t i = begin; i < end; i++)
             memcpy(to + i * 8, port->data + rows[i] * 8, 8);
     } else {
-        for (int64_t i = begin; i < end; i++) {
-            if (i + ROWS_AHEAD < end) prefetch_row(port, i + ROWS_AHEAD);
+        for (int64_t i = begin; i < end; i++)
             memcpy(to + (size_t)i * bytes, port->data + (size_t)rows[i] * bytes, bytes);
-        }
     }
 }
 

@@ -154,13 +154,6 @@ static ScatterPart scatter_part(const Call *call, int64_t part) {
     return p;
 }
 
-/* Slices that go to one row lie far apart; those to come are asked for early. */
-enum { SCATTER_AHEAD = 4 };
-
-static inline void scatter_prefetch(const void *slice, int64_t bytes) {
-    for (int64_t k = 0; k < bytes; k += 64) __builtin_prefetch((const char *)slice + k);
-}
-
 #define SCATTER_ADD(type)                                                                \
     static void scatter_##type(const Call *call, ScatterPart p) {                        \
         int64_t inner = call->note[INNER], size = call->note[SIZE];                      \
@@ -169,15 +162,11 @@ static inline void scatter_prefetch(const void *slice, int64_t bytes) {
         const type *values = (const type *)call->in[0].data +                            \
                              p.outer * call->note[COUNT] * inner + p.begin;              \
         type *y = (type *)call->out[0].data + p.outer * size * inner + p.begin;          \
-        const int64_t end = first[p.high];                                               \
         for (int64_t row = p.low; row < p.high; row++) {                                 \
             type *restrict to = y + row * inner;                                         \
             memset(to, 0, (size_t)columns * sizeof *to);                                 \
             for (int64_t k = first[row]; k < first[row + 1]; k++) {                      \
                 const type *restrict from = values + order[k] * inner;                   \
-                if (k + SCATTER_AHEAD < end)                                             \
-                    scatter_prefetch(values + order[k + SCATTER_AHEAD] * inner,          \
-                                     columns * (int64_t)sizeof(type));                   \
                 SIMD_LOOP(c, columns) to[c] += from[c];                                  \
             }                                                                            \
         }                                                                                \
