@@ -19,6 +19,23 @@ local function train(threads)
   return model:get_weights(), history.history
 end
 
+-- Convolutions, pooling, an embedding, and the optimizers' rows that train them.
+local function train_convolutions(threads)
+  core.threads(threads)
+  cdl.random.seed(12)
+  local words = cdl.random.randint { shape = { 60, 40 }, low = 0, high = 50 }
+  local y = words:lt(20):astype("float32"):mean(2, true)
+  local model = cdl.Sequential {
+    layers.Input { 40, dtype = "int32" }, layers.Embedding(50, 20),
+    layers.Conv1D(24, 5, { activation = "relu" }), layers.MaxPooling1D(3),
+    layers.Reshape { 3, 4, 24 }, layers.Conv2D(20, 2, { activation = "relu", padding = "same" }),
+    layers.MaxPooling2D(2), layers.LayerNormalization(), layers.Flatten(), layers.Dense(1),
+  }
+  model:compile { optimizer = "rmsprop", loss = "mse" }
+  local history = model:fit(words:astype "int32", y, { epochs = 3, batch_size = 25, verbose = 0 })
+  return model:get_weights(), history.history
+end
+
 local function same(a, b)
   for k, w in ipairs(a) do
     if not w:eq(b[k]):all():item() then return false end
@@ -31,11 +48,13 @@ describe("the same seed", function()
   teardown(function() core.threads(threads) end)
 
   it("gives the same bits again, with 1, 2 and 5 threads", function()
-    local weights, history = train(1)
-    for _, n in ipairs { 1, 2, 5 } do
-      local again, other = train(n)
-      assert.is_true(same(weights, again), n .. " threads")
-      assert.are.same(history, other)
+    for _, run in ipairs { train, train_convolutions } do
+      local weights, history = run(1)
+      for _, n in ipairs { 1, 2, 5 } do
+        local again, other = run(n)
+        assert.is_true(same(weights, again), n .. " threads")
+        assert.are.same(history, other)
+      end
     end
   end)
 
@@ -50,14 +69,16 @@ describe("the same seed", function()
   end)
 
   it("nothing changes when the planner neither aliases nor stores in place, nor with poisoned memory", function()
-    local weights = train(2)
-    core.plan_debug(true, true)
-    local poisoned = train(2)
-    core.plan_debug(true, false)
-    local plain = train(2)
-    core.plan_debug(false, true)
-    assert.is_true(same(weights, poisoned))
-    assert.is_true(same(weights, plain))
+    for _, run in ipairs { train, train_convolutions } do
+      local weights = run(2)
+      core.plan_debug(true, true)
+      local poisoned = run(2)
+      core.plan_debug(true, false)
+      local plain = run(2)
+      core.plan_debug(false, true)
+      assert.is_true(same(weights, poisoned))
+      assert.is_true(same(weights, plain))
+    end
   end)
 
   it("instruction sets agree within float32's tolerance", function()
@@ -67,7 +88,9 @@ describe("the same seed", function()
       local x = cdl.random.normal { shape = { 200, 40 } }
       local y = x:mean(2):tanh()
       local layers = cdl.layers
-      local model = cdl.Sequential { layers.Dense { 50, activation = "tanh", input_shape = { 40 } }, layers.Dense(1) }
+      local model = cdl.Sequential { layers.Dense { 50, activation = "tanh", input_shape = { 40 } },
+        layers.Reshape { 5, 10 }, layers.Conv1D(7, 2, { activation = "relu" }), layers.MaxPooling1D(2),
+        layers.Flatten(), layers.Dense(1) }
       model:compile { optimizer = "sgd", loss = "mse" }
       local h = model:fit(x, y, { epochs = 3, verbose = 0 })
       io.write(("%.9g"):format(h.history.loss[3]))
