@@ -281,10 +281,10 @@ static bool is_worth_sharing(const Plan *plan) {
 bool plan_run(Plan *plan, Err *err) {
     if (!plan->placed || plan->unbound || plan->generation != scratch_generation())
         if (!prepare(plan, err)) return false;
-    if (poison)
-        pool_run1(walk_poisoned, plan);
-    else if (plan->profile && pool_threads() <= plan->profile->threads)
+    if (plan->profile && pool_threads() <= plan->profile->threads)
         run_timed(plan, is_worth_sharing(plan));
+    else if (poison)
+        pool_run1(walk_poisoned, plan);
     else if (is_worth_sharing(plan))
         pool_run(walk, plan);
     else
