@@ -5,10 +5,12 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/mem.h"
 #include "io/atomic.h"
 #include "io/csv.h"
 #include "io/idx.h"
 #include "io/npy.h"
+#include "io/reader.h"
 #include "script/script.h"
 
 #define CSV_META    "cdl.csv"
@@ -158,6 +160,31 @@ static int core_write_parts(lua_State *L) {
     return script_push_done(L, ok, &err);
 }
 
+static int push_bytes(lua_State *L) {
+    lua_pushlstring(L, lua_touserdata(L, 1), (size_t)lua_tointeger(L, 2));
+    return 1;
+}
+
+/* core.read_text(path) -> text */
+static int core_read_text(lua_State *L) {
+    Err err = {0};
+    Reader reader;
+    char *text = NULL;
+    size_t size = 0;
+    if (!reader_open(&reader, luaL_checkstring(L, 1), &err))
+        return script_push_done(L, false, &err);
+    bool ok = reader_rest(&reader, &text, &size, &err);
+    reader_close(&reader);
+    if (!ok) return script_push_done(L, false, &err);
+    /* The text is freed even when Lua runs out of memory. */
+    lua_pushcfunction(L, push_bytes);
+    lua_pushlightuserdata(L, text);
+    lua_pushinteger(L, (lua_Integer)size);
+    int status = lua_pcall(L, 2, 1, 0);
+    mem_free(text);
+    return status == LUA_OK ? 1 : lua_error(L);
+}
+
 /* core.make_folder(path): with those above it; raises when it cannot be made. */
 static int core_make_folder(lua_State *L) {
     Err err = {0};
@@ -260,6 +287,7 @@ static const luaL_Reg file_functions[] = {
     {"csv_load", core_csv_load},
     {"write_text", core_write_text},
     {"write_parts", core_write_parts},
+    {"read_text", core_read_text},
     {"make_folder", core_make_folder},
     {"path_kind", core_path_kind},
     {"bytes_tensor", core_bytes_tensor},

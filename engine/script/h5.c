@@ -11,18 +11,6 @@
 #define IMAGE_META   "cdl.h5_image"
 #define ARCHIVE_META "cdl.archive"
 
-static int fail(lua_State *L, const Err *err) {
-    luaL_pushfail(L);
-    lua_pushstring(L, err->text);
-    return 2;
-}
-
-static int done(lua_State *L, bool ok, const Err *err) {
-    if (!ok) return fail(L, err);
-    lua_pushboolean(L, true);
-    return 1;
-}
-
 /* A userdata that holds one pointer, NULL until it is filled. */
 static void *new_slot(lua_State *L, size_t size, const char *meta) {
     void *slot = lua_newuserdatauv(L, size, 0);
@@ -52,7 +40,7 @@ static int core_h5_open(lua_State *L) {
     const char *path = luaL_checkstring(L, 1);
     H5File **slot = new_slot(L, sizeof *slot, H5_META);
     *slot = h5_open(path, &err);
-    return *slot ? 1 : fail(L, &err);
+    return *slot ? 1 : script_push_done(L, false, &err);
 }
 
 /* file:arrays(), file:groups() -> number of each by its path ("" is the root) */
@@ -83,7 +71,7 @@ static int h5_tensor(lua_State *L) {
     const H5File *file = check_h5(L);
     int64_t index = check_entry(L, file);
     luaL_argcheck(L, h5_is_array(file, index), 2, "not an array");
-    if (!h5_read(file, index, &tensor, &err)) return fail(L, &err);
+    if (!h5_read(file, index, &tensor, &err)) return script_push_done(L, false, &err);
     script_push_tensor(L, tensor);
     return 1;
 }
@@ -106,7 +94,7 @@ static int h5_attribute(lua_State *L) {
     const H5File *file = check_h5(L);
     int64_t index = check_entry(L, file);
     if (!h5_texts(file, index, luaL_checkstring(L, 3), &texts, &err))
-        return fail(L, &err);
+        return script_push_done(L, false, &err);
     if (texts.count < 0) {
         lua_pushboolean(L, false);
         return 1;
@@ -142,7 +130,7 @@ static int core_h5_image(lua_State *L) {
         lua_pop(L, 2);
     }
     H5Image *image = new_slot(L, sizeof *image, IMAGE_META);
-    return h5_write(arrays, count, image, &err) ? 1 : fail(L, &err);
+    return h5_write(arrays, count, image, &err) ? 1 : script_push_done(L, false, &err);
 }
 
 /* image:write(path) -> true */
@@ -150,7 +138,7 @@ static int image_write(lua_State *L) {
     Err err = {0};
     const H5Image *image = luaL_checkudata(L, 1, IMAGE_META);
     const char *path = luaL_checkstring(L, 2);
-    return done(L, atomic_write(path, image->bytes, image->size, &err), &err);
+    return script_push_done(L, atomic_write(path, image->bytes, image->size, &err), &err);
 }
 
 static int image_size(lua_State *L) {
@@ -180,7 +168,7 @@ static int core_archive_open(lua_State *L) {
     const char *path = luaL_checkstring(L, 1);
     Archive **slot = new_slot(L, sizeof *slot, ARCHIVE_META);
     *slot = archive_open(path, &err);
-    return *slot ? 1 : fail(L, &err);
+    return *slot ? 1 : script_push_done(L, false, &err);
 }
 
 /* archive:names() -> number of each entry by its name */
@@ -221,7 +209,7 @@ static int archive_text(lua_State *L) {
     char *bytes;
     size_t size;
     if (!entry_bytes(L, UINT64_C(256) << 20, &reader, &bytes, &size, &err))
-        return fail(L, &err);
+        return script_push_done(L, false, &err);
     lua_pushcfunction(L, push_bytes);
     lua_pushlightuserdata(L, bytes);
     lua_pushinteger(L, (lua_Integer)size);
@@ -237,9 +225,10 @@ static int archive_h5(lua_State *L) {
     char *bytes;
     size_t size;
     H5File **slot = new_slot(L, sizeof *slot, H5_META);
-    if (!entry_bytes(L, UINT64_MAX, &reader, &bytes, &size, &err)) return fail(L, &err);
+    if (!entry_bytes(L, UINT64_MAX, &reader, &bytes, &size, &err))
+        return script_push_done(L, false, &err);
     *slot = h5_open_image(bytes, size, reader.name, &err);
-    return *slot ? 1 : fail(L, &err);
+    return *slot ? 1 : script_push_done(L, false, &err);
 }
 
 /* core.archive_write(path, names, contents) -> true: contents are texts and images of
@@ -274,7 +263,7 @@ static int core_archive_write(lua_State *L) {
         ok = archive_finish(writer, &err);
     else if (writer)
         archive_cancel(writer);
-    return done(L, ok, &err);
+    return script_push_done(L, ok, &err);
 }
 
 static const luaL_Reg functions[] = {

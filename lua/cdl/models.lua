@@ -7,6 +7,7 @@ local core = require "cdl.core"
 local fit = require "cdl.fit"
 local json = require "cdl.json"
 local onnx = require "cdl.onnx"
+local legacy = require "cdl.saving.legacy"
 local signature = require "cdl.signature"
 local summary = require "cdl.model_summary"
 local weights = require "cdl.weights"
@@ -30,7 +31,8 @@ M.load_model = signature.fn("load_model", {
   { "compile", "boolean", true, doc = "compile it as the saved model was, with the optimizer's state" },
 }, "The model in a file.", function(path, custom_objects, wants_compile)
   if path:find "%.keras$" then return archive.load(path, custom_objects, wants_compile) end
-  core.raise(("load_model: %s: wanted a .keras file"):format(words.literal(path)))
+  if path:find "%.h5$" or path:find "%.hdf5$" then return legacy.load(path, custom_objects, wants_compile) end
+  core.raise(("load_model: %s: the name of a model's file ends in .keras or .h5"):format(words.literal(path)))
 end)
 
 M.model_from_json = signature.fn("model_from_json", {

@@ -1,8 +1,12 @@
 --- Weights in files: `model:save_weights(path)`, `model:load_weights(path)`. A `.npz` or
--- `.safetensors` file holds one array per weight, named by the weight's path. Writing is atomic; a load
--- that fails changes nothing.
+-- `.safetensors` file holds one array per weight, named by the weight's path; `.weights.h5` is Keras's
+-- own format, which keeps the optimizer's state too. Writing is atomic; a load that fails changes
+-- nothing.
+local archive = require "cdl.saving.archive"
 local core = require "cdl.core"
+local legacy = require "cdl.saving.legacy"
 local signature = require "cdl.signature"
+local weight_files = require "cdl.saving.weight_files"
 local words = require "cdl.words"
 
 local M = {}
@@ -18,7 +22,8 @@ local FORMATS = {
 local function format_of(what, path)
   local format = FORMATS[path:match "%.(%w+)$"]
   if format then return format end
-  core.raise(("%s: %q has no suffix that cdl knows; weights are kept in .npz and .safetensors files"):format(what,
+  core.raise(("%s: %q has no suffix that cdl knows; weights are kept in .weights.h5, .npz and "
+    .. ".safetensors files"):format(what,
     path))
 end
 
@@ -32,10 +37,26 @@ local function need_weights(model, what)
 end
 
 local self_row = { "self", "any", required = true }
-local path_row = { "path", "string", required = true, doc = "file name ending in .npz or .safetensors" }
+local path_row = { "path", "string", required = true, doc = "file name ending in .weights.h5, .npz or .safetensors",
+  alias = "filepath" }
 
-local save_weights = signature.method("save_weights", { self_row, path_row },
-  "Writes all weights to a file, whole or not at all.", function(self, path)
+-- Files of Keras's, by their names.
+local function is_h5(path) return path:find "%.h5$" or path:find "%.hdf5$" end
+local function is_weights(path) return path:find "%.weights%.h5$" or path:find "%.weights%.json$" end
+
+local save_weights = signature.method("save_weights", { self_row, path_row,
+  { "max_shard_size", "number", above = 0, doc = "cut a .weights.h5 into files of at most so many GB, which "
+    .. "NAME.weights.json lists" },
+}, "Writes all weights to a file, whole or not at all.", function(self, path, max_shard_size)
+    if is_weights(path) then
+      need_weights(self, "save_weights")
+      if path:find "json$" and not max_shard_size then max_shard_size = 5 end
+      return weight_files.save(self, path, max_shard_size and max_shard_size * 2 ^ 30)
+    end
+    if is_h5(path) or path:find "%.keras$" then
+      core.raise(("save_weights: %q: the name of a file of weights ends in .weights.h5"):format(path))
+    end
+    if max_shard_size then core.raise "save_weights: max_shard_size is for .weights.h5 files" end
     local format = format_of("save_weights", path)
     local names, tensors, seen = {}, {}, {}
     for i, variable in ipairs(need_weights(self, "save_weights")) do
@@ -78,7 +99,18 @@ local load_weights = signature.method("load_weights", { self_row, path_row,
   { "skip_mismatch", "boolean", false, doc = "leave out weights whose shapes differ, with a warning" },
   { "by_name", "boolean", false, doc = "load only the weights whose paths are in the file" },
 }, "Reads weights from a file: by their paths, or by their order when the names differ. A file that "
-  .. "does not fit raises and changes nothing.", function(self, path, skip_mismatch, by_name)
+  .. "does not fit raises and changes nothing. Besides what save_weights writes it reads the weights in .keras "
+  .. "files and Keras's older .h5 files.", function(self, path, skip_mismatch, by_name)
+  local is_keras = path:find "%.keras$"
+  if is_keras or is_weights(path) or is_h5(path) then
+    need_weights(self, "load_weights")
+    if is_h5(path) and not is_weights(path) then return legacy.load_weights(self, path, by_name, skip_mismatch) end
+    if by_name then
+      core.raise(("load_weights: %s: its arrays have no layers' names; by_name is for .npz, .safetensors and "
+        .. "Keras's older .h5 files"):format(path))
+    end
+    return (is_keras and archive.load_weights or weight_files.load)(self, path, skip_mismatch)
+  end
   local format = format_of("load_weights", path)
   local weights = need_weights(self, "load_weights")
   local arrays, order = format.load(path)
@@ -103,7 +135,7 @@ local save = signature.method("save", { self_row,
   { "path", "string", required = true, doc = "file name ending in .keras", alias = "filepath" } },
   "Writes the whole model, with how it is compiled and the optimizer's state, to a .keras file, which Keras "
   .. "opens too.", function(self, path)
-    if path:find "%.keras$" then return require "cdl.saving.archive".save(self, path) end
+    if path:find "%.keras$" then return archive.save(self, path) end
     if path:find "%.h5$" or path:find "%.hdf5$" then
       core.raise(("save: %s: whole models are not written as .h5; use .keras"):format(words.literal(path)))
     end

@@ -13,6 +13,7 @@ from kinds.array_file import FILES
 from kinds.attention import ATTENTION
 from kinds.images import IMAGES
 from kinds.recurrent import RECURRENT
+from kinds.saved import around
 from kinds.spatial import SPATIAL
 from lua_text import Made
 
@@ -478,6 +479,8 @@ OPTIMIZERS = [
               state=False),
 ]
 
+SAVED = list(around(LAYERS + ATTENTION + SPATIAL + IMAGES))
+
 CASES = [
     *ACTIVATIONS,
     *LAYERS,
@@ -495,4 +498,5 @@ CASES = [
     *FILES,
     *APPLICATIONS,
     *FITS,
+    *SAVED,
 ]

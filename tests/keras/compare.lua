@@ -400,6 +400,35 @@ function run.array_file(case, given)
   return results
 end
 
+-- The outputs of a model as a list; of a dict in the order of the names.
+local function leaves(outputs)
+  if core.is_tensor(outputs) then return { outputs } end
+  if #outputs > 0 then return outputs end
+  local list = {}
+  for _, value in cdl.utils.sorted_pairs(outputs) do list[#list + 1] = value end
+  return list
+end
+
+function run.saved(case, given)
+  local path, results = folder .. "/model.keras", {}
+  write_file(path, given.file)
+  local model = cdl.models.load_model(path)
+  local x, y = listed(given, "x"), listed(given, "y")
+  if case.names then
+    local dict = {}
+    for i, name in ipairs(case.names) do dict[name] = x[i] end
+    x = dict
+  end
+  model:save(path)
+  results.file = file_tensor(path)
+  number_into(results, "prediction ", leaves(model:predict_on_batch(single(x))))
+  if not case.trains then return results end
+  local losses = {}
+  for i = 1, case.steps do losses[i] = model:train_on_batch(single(x), single(y)) end
+  results.losses, results.iterations = cdl.tensor(losses), model.optimizer.iterations
+  return results
+end
+
 -- ---- all cases ----
 
 -- A function that evaluates a Lua expression with the submodules of cdl as globals.

@@ -120,6 +120,17 @@ def run_keras(only, numbers):
     return done
 
 
+def read_cdl(only, results):
+    """A worker's part: cdl's results by number in the form of the expected ones, or what was raised."""
+    cases, done = dict(select(only)), {}
+    for number, arrays in results.items():
+        try:
+            done[number] = cases[number].read(arrays)
+        except Exception as error:
+            done[number] = f"cannot be read: {type(error).__name__}: {error}"
+    return done
+
+
 def select(only):
     """Pairs of a number, from 1, and a case."""
     return list(enumerate((case for case in CASES if only in f"{case.kind} {case.name}"), 1))
@@ -144,16 +155,20 @@ def main():
         for done in pool.starmap(run_keras, pieces, chunksize=1):
             for number, (inputs, wanted) in done.items():
                 given[number], expected[number] = inputs, wanted
-    with tempfile.TemporaryDirectory() as folder:
-        results, errors = run_cdl(arguments.program, cases, given, pathlib.Path(folder))
+        with tempfile.TemporaryDirectory() as folder:
+            results, errors = run_cdl(arguments.program, cases, given, pathlib.Path(folder))
+        pieces = [(arguments.only, {number: results[number] for number in piece if number not in errors})
+                  for _, piece in pieces]
+        for done in pool.starmap(read_cdl, pieces, chunksize=1):
+            results.update(done)
 
     passed, failed, known = collections.Counter(), collections.Counter(), []
     for number, case in cases:
-        if number in errors:
-            problems = [errors[number]]
+        if number in errors or isinstance(results[number], str):
+            problems = [errors.get(number) or results[number]]
         else:
-            problems = compare(case, case.read(results[number]), expected[number])
-        if case.differs and number not in errors:
+            problems = compare(case, results[number], expected[number])
+        if case.differs and number not in errors and not isinstance(results[number], str):
             known.append(f"{case.kind} {case.name}: {case.differs}")
             problems = [] if problems else ["does not differ from Keras any more; take `differs` away"]
         for problem in problems:

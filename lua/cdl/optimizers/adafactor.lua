@@ -33,6 +33,19 @@ function Adafactor:build(variables)
   end
 end
 
+--- Keras keeps r, c and a velocity for every variable, so a file has places for those that are not needed.
+function Adafactor:saved_variables()
+  local variables = self.variables
+  local list, needed = table.move(variables, 1, #variables - #self._state, 1, {}), {}
+  for _, variable in ipairs(self.trained or {}) do
+    for _, name in ipairs { "r", "c", "velocity" } do
+      local slot = self:slot(variable, name)
+      needed[#needed + 1] = slot or core.full(name == "velocity" and variable.shape or {}, 0, "float32")
+    end
+  end
+  return table.move(needed, 1, #needed, #list + 1, list)
+end
+
 local function root_mean_square(x) return ops.sqrt(ops.mean(ops.square(x))) end
 
 -- The slot moved towards a value: beta slot + (1 - beta) value.

@@ -100,7 +100,8 @@ end
 
 local function match_optimizer(self, place, pairs_list)
   local own, arrays = place.object:saved_variables(), arrays_of(self, place.path)
-  if #arrays == 0 then return nil end
+  -- An optimizer that has not begun has only the count and the rate.
+  if #arrays <= 2 and #arrays < #own then own = { table.unpack(own, 1, #arrays) } end
   if #own ~= #arrays then
     return ("the optimizer %s has %d variables, the file holds %d"):format(class.name_of(place.object), #own, #arrays)
   end

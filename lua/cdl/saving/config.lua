@@ -30,7 +30,7 @@ local fail = M.fail
 
 local function shift(value, param, by, limit)
   if type(value) == "table" and value ~= null then
-    local list = json.list()
+    local list = {}
     for i, entry in ipairs(value) do list[i] = shift(entry, param, by, limit) end
     return list
   end
@@ -40,7 +40,7 @@ end
 
 -- Unknown sizes are null, but where Keras itself writes -1: in a Reshape.
 local function sizes_out(value, name)
-  local list = json.list()
+  local list = {}
   for i, n in ipairs(value) do list[i] = (n == -1 and name ~= "target_shape") and null or n end
   return list
 end
@@ -165,7 +165,8 @@ function M.encode_object(object, context, place)
   local cls = class.of(object)
   local module = classes.module_of(cls)
   if not module and context.live then context.live[class.name_of(cls)] = cls end
-  local envelope = { module = module or null, class_name = class.name_of(cls),
+  local name = class.name_of(cls)
+  local envelope = { module = module or null, class_name = module and rows.of(name).class_name or name,
     config = encode_arguments(object, context, place),
     registered_name = not module and classes.custom_name(cls) or null }
   local shape = rawget(object, "_built_for")

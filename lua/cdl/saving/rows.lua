@@ -3,6 +3,7 @@
 --     accepts   arguments of Keras that we do not have: the value that is fine, or a list of such
 --     write     changes a config on its way to a file
 --     read      changes a config on its way from a file, before its values are read
+--     class_name  its public name in Keras
 --     spread    the layer takes its tensors one by one in Keras, not as a list
 local signature = require "cdl.signature"
 
@@ -13,14 +14,21 @@ local function single_pair(config, key)
   if type(pads) == "table" and #pads == 1 and type(pads[1]) == "table" then config[key] = pads[1] end
 end
 
+local function single(value) return type(value) == "table" and #value == 1 and value[1] or value end
+
+local function without_trainable(config) config.trainable = nil end
+
 local rows = {
   BatchNormalization = { accepts = { synchronized = false, renorm = false, renorm_clipping = null,
     renorm_momentum = 0.99, virtual_batch_size = null, fused = { null, true, false }, adjustment = null } },
   LayerNormalization = { accepts = { rms_scaling = false } },
   Flatten = { accepts = { data_format = "channels_last" } },
-  SpatialDropout1D = { accepts = { noise_shape = null } },
-  SpatialDropout2D = { accepts = { data_format = "channels_last", noise_shape = null } },
-  SpatialDropout3D = { accepts = { data_format = "channels_last", noise_shape = null } },
+  SpatialDropout1D = { write = without_trainable, accepts = { noise_shape = null } },
+  SpatialDropout2D = { write = without_trainable, accepts = { data_format = "channels_last", noise_shape = null } },
+  SpatialDropout3D = { write = without_trainable, accepts = { data_format = "channels_last", noise_shape = null } },
+  MultiHeadAttention = { spread = true },
+  GroupedQueryAttention = { spread = true, class_name = "GroupQueryAttention" },
+  UpSampling1D = { write = function(config) config.size = single(config.size) end },
   ZeroPadding1D = { write = function(config) single_pair(config, "padding") end },
   Cropping1D = { write = function(config)
     single_pair(config, "cropping")

@@ -22,7 +22,11 @@ end
 local function is_kept(x) return class.is(x, Layer) or class.is(x, Optimizer) end
 
 -- Keras's fields where ours have other names: class -> { our name = theirs }.
-local FIELDS = {}
+local FIELDS = {
+  MultiHeadAttention = { gate_dense = "_gate_dense" },
+  GroupedQueryAttention = { gate_dense = "_gate_dense", key_dense = "_key_dense", output_dense = "_output_dense",
+    query_dense = "_query_dense", value_dense = "_value_dense" },
+}
 
 -- The fields of an object that hold objects or lists of them, as Keras goes through them: sorted, names
 -- with an underscore last.

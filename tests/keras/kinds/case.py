@@ -35,10 +35,13 @@ class Case:
         """How far from each number of an expected array cdl's may be."""
         return self.absolute + self.relative * abs(expected)
 
+    def random(self):
+        """A generator whose numbers depend on the case's name alone."""
+        return numpy.random.default_rng(zlib.crc32(f"{self.kind} {self.name}".encode()))
+
     def run_keras(self):
-        """(given, expected); the numbers depend on the case's name alone."""
-        random = numpy.random.default_rng(zlib.crc32(f"{self.kind} {self.name}".encode()))
-        given, expected = self.prepare(random)
+        """(given, expected)."""
+        given, expected = self.prepare(self.random())
         return ({key: numpy.asarray(value) for key, value in given.items()},
                 {key: numpy.asarray(value) for key, value in expected.items()})
 
