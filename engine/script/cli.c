@@ -50,6 +50,10 @@ static const char help_text[] =
     "  --help       print this\n"
     "  --           end of the options\n"
     "\n"
+    "cdl verify-resume script.lua [args]: kills the script at random places, starts it "
+    "again,\n"
+    "and tells whether it ends as without; cdl verify-resume --help tells more.\n"
+    "\n"
     "Exit status: 0; 1 script error; 2 bad usage; 130 interrupted; 143 terminated.\n";
 
 /* ---- reading the options ---- */
@@ -309,6 +313,25 @@ static bool run(lua_State *L, int argc, char **argv, const Options *options) {
     return call(L, 0) && good;
 }
 
+/* cdl verify-resume ...: what follows is its own. The argument is where its status goes. */
+static int run_verification(lua_State *L) {
+    int *status = lua_touserdata(L, 1);
+    push_module(L, "cdl.verify_resume");
+    lua_getfield(L, -1, "run");
+    lua_getglobal(L, "arg");
+    lua_call(L, 1, 1);
+    *status = (int)luaL_checkinteger(L, -1);
+    return 0;
+}
+
+static bool verify(lua_State *L, int argc, char **argv, const Options *options,
+                   int *status) {
+    lua_pop(L, push_arguments(L, argc, argv, options->script));
+    lua_pushcfunction(L, run_verification);
+    lua_pushlightuserdata(L, status);
+    return call(L, 1) && *status == 0;
+}
+
 static int start(int argc, char **argv, const Options *options) {
     lua_State *L = vm_new();
     if (!L) {
@@ -320,13 +343,17 @@ static int start(int argc, char **argv, const Options *options) {
     lua_setfield(L, -2, "cdl.editor");
     lua_pop(L, 1);
     signals_install(L);
-    bool good = run(L, argc, argv, options);
+    int failed = STATUS_SCRIPT;
+    bool verifies =
+        options->script < argc && strcmp(argv[options->script], "verify-resume") == 0;
+    bool good =
+        verifies ? verify(L, argc, argv, options, &failed) : run(L, argc, argv, options);
     int signal = signals_pending();
     signals_clear();
     signals_install(NULL);
     vm_close(L);
     if (signal == SIGTERM || (signal && !good)) return 128 + signal;
-    return good ? 0 : STATUS_SCRIPT;
+    return good ? 0 : failed;
 }
 
 int cli_run(int argc, char **argv) {

@@ -79,6 +79,7 @@ void script_open_images(lua_State *L);
 void script_open_fit(lua_State *L);
 void script_open_http(lua_State *L);
 void script_open_identity(lua_State *L);
+void script_open_processes(lua_State *L);
 void script_open_event(lua_State *L);
 void script_open_json(lua_State *L);
 void script_open_h5(lua_State *L);

@@ -271,6 +271,7 @@ static int open_core(lua_State *L) {
     script_open_fit(L);
     script_open_http(L);
     script_open_identity(L);
+    script_open_processes(L);
     script_open_event(L);
     script_open_json(L);
     script_open_h5(L);

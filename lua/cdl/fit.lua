@@ -11,6 +11,7 @@ local fit_stream = require "cdl.fit_stream"
 local callback_profile = require "cdl.callback_profile"
 local profile = require "cdl.profile"
 local rewind = require "cdl.rewind"
+local verify_probe = require "cdl.verify_probe"
 local optimizers_of = require "cdl.optimizers.of_model"
 local signature = require "cdl.signature"
 local tree = require "cdl.tree"
@@ -217,7 +218,7 @@ local function plan_validation(run, args, data, batch_size)
   run.test = part(data, batch, args.validation_steps)
 end
 
-local function fit_callbacks(args, verbose)
+local function fit_callbacks(args, verbose, probe)
   local list = CallbackList("fit", args.callbacks)
   local history = list:has(History)
   if not history then
@@ -225,6 +226,7 @@ local function fit_callbacks(args, verbose)
     list:add(history)
   end
   add_progress(list, verbose)
+  if probe then args.resume = probe:keep(list) end
   if args.resume then fit_keeper.add(list, args.resume) end
   return list, history
 end
@@ -257,7 +259,8 @@ function M.fit(...)
   end
   local verbose, shuffle = read_verbose("fit", args.verbose), read_shuffle(args.shuffle)
   local run = new_run(model, "fit", data_of)
-  local list, history = fit_callbacks(args, verbose)
+  local probe <close> = verify_probe.begin()
+  local list, history = fit_callbacks(args, verbose, probe)
   local keeper = list:keeper()
   if keeper then fit_keeper.open(keeper, list, args, run) end
   local all = read_training(run, args)
@@ -295,17 +298,16 @@ function M.fit(...)
   end })
   if keeper and keeper:start(fit_keeper.identify(run, args, data_of)) then
     history.stop_reason = "completed"
-    return history
-  end
-  if args.profile then
+  elseif args.profile then
     history.steps = run_profiled(run, args.profile)
   else
     execute(run)
   end
-  if args.profile_callbacks then
+  if type(run.profile) == "table" then
     history.profile = callback_profile.name(run.profile, list)
     callback_profile.print(history.profile)
   end
+  if probe then probe:finish(model, list, history) end
   return history
 end
 

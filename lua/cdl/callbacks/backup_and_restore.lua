@@ -41,13 +41,17 @@ function BackupAndRestore:init(...)
       core.raise(("BackupAndRestore: Invalid value for argument `save_freq`: %s; wanted 'epoch' or a number "
         .. "of batches"):format(signature.describe(args.save_freq)))
     end
-    self.on_train_batch_end = self.count_batch
   end
-  self.backup_dir, self.save_freq = args.backup_dir, frequency
   self.double_checkpoint, self.delete_checkpoint = args.double_checkpoint, args.delete_checkpoint
-  self.path = self.backup_dir .. "/" .. FILE
-  self.path_before = self.backup_dir .. "/" .. BEFORE
   self.current_epoch, self.last_batch, self.batches_seen = 1, 0, 0
+  self:keep_in(args.backup_dir, frequency)
+end
+
+--- Keeps runs in that folder, with a snapshot after so many batches or "epoch".
+function BackupAndRestore:keep_in(folder, frequency)
+  self.backup_dir, self.save_freq = folder, frequency
+  self.path, self.path_before = folder .. "/" .. FILE, folder .. "/" .. BEFORE
+  self.on_train_batch_end = frequency ~= "epoch" and self.count_batch or nil
 end
 
 -- ---- reading ----

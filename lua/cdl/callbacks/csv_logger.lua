@@ -113,6 +113,15 @@ function CSVLogger:on_train_end() close(self) end
 
 function CSVLogger:on_exit() close(self) end
 
+--- The header and the last rows of the file.
+function CSVLogger:last_rows(count)
+  local file = io.open(self.filename, "rb")
+  local rows = {}
+  for line in file and file:lines "L" or function() end do rows[#rows + 1] = line end
+  if file then file:close() end
+  return { header = rows[1], rows = table.move(rows, math.max(2, #rows - count + 1), #rows, 1, {}) }
+end
+
 function CSVLogger:state() return { position = self.position, columns = self.columns } end
 
 -- Cuts the file to its length of then. One that is shorter has lost rows; the rest still goes on.
