@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/mem.h"
+#include "io/atomic.h"
 
 enum { PATH_ROOM = 4096 };
 
@@ -60,18 +61,6 @@ static char *read_text(const char *path, size_t *size) {
     return text;
 }
 
-/* Replaces the file by its last lines; other programs see the old one or the new one. */
-static void shorten(const char *path, const char *text) {
-    char beside[PATH_ROOM + 16];
-    snprintf(beside, sizeof beside, "%s.%ld", path, (long)getpid());
-    int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0) return;
-    size_t size = strlen(text);
-    bool good = write(fd, text, size) == (ssize_t)size;
-    good &= close(fd) == 0;
-    if (!good || rename(beside, path) != 0) unlink(beside);
-}
-
 void history_file_read(void (*each)(void *context, const char *line), void *context) {
     char path[PATH_ROOM];
     size_t size;
@@ -82,7 +71,8 @@ void history_file_read(void (*each)(void *context, const char *line), void *cont
         strlen(text); /* a file with a zero in it is no text; what follows is dropped */
     long lines;
     char *start = last_lines(text, size, HISTORY_LINES, &lines);
-    if (lines > 2 * HISTORY_LINES) shorten(path, start);
+    Err err = {0}; /* one that stays long is as good */
+    if (lines > 2 * HISTORY_LINES) atomic_write(path, start, strlen(start), &err);
     for (char *line = start, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
         *end = 0;
         each(context, line);

@@ -103,6 +103,7 @@ void signals_install(lua_State *L) {
     handle(SIGINT, on_signal);
     handle(SIGTERM, on_signal);
     handle(SIGPIPE, SIG_IGN);
+    handle(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of the write */
 }
 
 int signals_pending(void) { return terminations ? SIGTERM : interrupts ? SIGINT : 0; }

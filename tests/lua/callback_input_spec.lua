@@ -140,6 +140,49 @@ describe("a folder that cannot be written to", function()
       assert.equal("\r\n", text:sub(-2))
     end)
   end)
+
+  it("costs a run that is kept a warning when it fills up on the way", function()
+    with_file_system("size=64k", function()
+      local backup, first = callbacks.BackupAndRestore(folder "small/run", { delete_checkpoint = false }), nil
+      local filler = { name = "filler", on_epoch_begin = function(_, epoch)
+        if epoch ~= 2 then return end
+        backup:wait()
+        first = folder:read "small/run/latest.safetensors"
+        program.shell("cat /dev/zero > " .. program.quote(folder "small/zeros"))
+      end }
+      local history
+      local text = warned(function() history = fit(new_model(), { filler, backup }, { epochs = 4 }) end)
+      assert.same({ 1, 2, 3, 4 }, history.epoch)
+      assert.matches("No space left on device; training goes on, and the state that was saved before stays", text, 1,
+        true)
+      assert.matches("the last state of the run is not saved: cannot write .*: No space left on device", text)
+      assert.equal(first, folder:read "small/run/latest.safetensors")
+      assert.same({ "latest.safetensors" }, core.list_folder(folder "small/run"))
+      -- With room again the run goes on from there.
+      os.remove(folder "small/zeros")
+      filler = { name = "filler" }
+      assert.equal("", warned(function() history = fit(new_model(), { filler, backup }, { epochs = 4 }) end))
+      assert.same({ 1, 2, 3, 4 }, history.epoch)
+    end)
+  end)
+
+  it("may be small: a file that may not grow is an error, and no end of the program", function()
+    local script = folder:write("save.lua", [[
+      local cdl = require "cdl"
+      for _, name in ipairs { "w.npz", "w.safetensors", "w.npy", "t.txt" } do
+        local write = name == "w.npz" and cdl.io.savez or name == "w.safetensors" and cdl.io.save_safetensors
+          or name == "w.npy" and cdl.io.save or cdl.io.write_text
+        local what = name == "t.txt" and ("x"):rep(100000) or name == "w.npy" and cdl.ones { 100000 }
+          or { x = cdl.ones { 100000 } }
+        print(pcall(write, arg[1] .. "/" .. name, what))
+      end]])
+    for _, name in ipairs { "w.npz", "w.safetensors", "w.npy", "t.txt" } do folder:write(name, "good") end
+    local status, output = program.shell(("ulimit -f 8; exec %s %s %s"):format(program.quote(program.path), script,
+      folder.path))
+    assert.equal(0, status)
+    assert.equal(4, select(2, output:gsub("false\t[^\n]*File too large", "")))
+    for _, name in ipairs { "w.npz", "w.safetensors", "w.npy", "t.txt" } do assert.equal("good", folder:read(name)) end
+  end)
 end)
 
 describe("a file name template", function()

@@ -166,6 +166,9 @@ local function has_saved(self, wait)
   return true
 end
 
+--- Waits until the last snapshot is written.
+function BackupAndRestore:wait() has_saved(self, true) end
+
 local function contents_at(self, place)
   local contents = snapshot.take(self.model, self.list, place, self.data)
   contents.epochs, contents.finished = self.epochs or place.epoch, place.finished or false

@@ -35,8 +35,15 @@ local function has_header(filename)
   return line ~= nil and line:find "[^\r\n]" ~= nil
 end
 
+-- A file that is begun anew takes the old one's place, which stays when that fails.
 local function open(self, mode)
-  local file, problem = io.open(self.filename, mode)
+  local kind = mode == "wb" and core.path_kind(self.filename)
+  local problem, file
+  if kind == "file" then
+    mode, file, problem = "ab", core.write_text(self.filename, "")
+    if not file then core.raise("CSVLogger: " .. problem) end
+  end
+  file, problem = io.open(self.filename, mode)
   if not file then core.raise(("CSVLogger: cannot write %s"):format(problem)) end
   self.file, self.position = file, file:seek "end"
 end
@@ -138,8 +145,12 @@ local function cut(self, length)
 end
 
 function CSVLogger:load_state(state)
-  if self.file then cut(self, state.position) end
   self.columns = state.columns
+  if not self.file then -- a run that has ended
+    self.position = state.position
+    return
+  end
+  cut(self, state.position)
   self.write_header = not has_header(self.filename)
   -- Columns that are known would go without a header.
   if self.write_header then self.columns = nil end

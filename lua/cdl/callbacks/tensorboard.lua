@@ -149,7 +149,7 @@ local function start_files(self)
 end
 
 function TensorBoard:on_train_begin()
-  self.offset = nil
+  self.offset, self.is_training = nil, true
   local optimizer = self.model and rawget(self.model, "optimizer")
   if optimizer then self.batches = math.max(self.batches, optimizer.iterations) end
   if self.embeddings_freq > 0 then check_metadata(self) end
@@ -304,7 +304,10 @@ end
 
 function TensorBoard:on_train_end() close(self, "success") end
 
-function TensorBoard:on_exit(reason) close(self, reason == "error" and "failure" or "success") end
+function TensorBoard:on_exit(reason)
+  self.is_training = false
+  close(self, reason == "error" and "failure" or "success")
+end
 
 -- ---- snapshots ----
 
@@ -331,6 +334,7 @@ end
 function TensorBoard:load_state(state)
   self.last_epoch, self.offset, self.batches = state.last_epoch, state.offset, state.batches
   self.shown = state.shown and self.model or nil
+  if not self.is_training then return end -- a run that has ended: its files stay as they are
   close(self, "success")
   for run, file in pairs(state.files) do
     -- The writer of the new file holds the folder's lock, so nobody writes to the old one.
