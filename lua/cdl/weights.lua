@@ -63,7 +63,7 @@ local save_weights = signature.method("save_weights", { self_row, path_row,
       local name = variable.path
       if seen[name] then name = ("%s_%d"):format(name, seen[name]) end
       seen[variable.path] = (seen[variable.path] or 0) + 1
-      names[i], tensors[i] = name, core.value(variable)
+      names[i], tensors[i] = name, variable
     end
     local ok, message = format.save(path, names, tensors)
     if not ok then core.raise("save_weights: " .. message) end
