@@ -21,8 +21,16 @@ static size_t below(size_t n) { return n ? (size_t)(draw() % n) : 0; }
 
 /* Numbers at which sizes and offsets go wrong. */
 static void put_number(uint8_t *at, size_t room) {
-    static const uint64_t numbers[] = {0, 1, 0x7f, 0xff, 0x7fff, 0xffff, 0x7fffffff, 0xffffffff,
-                                       0x7fffffffffffffff, 0xffffffffffffffff};
+    static const uint64_t numbers[] = {0,
+                                       1,
+                                       0x7f,
+                                       0xff,
+                                       0x7fff,
+                                       0xffff,
+                                       0x7fffffff,
+                                       0xffffffff,
+                                       0x7fffffffffffffff,
+                                       0xffffffffffffffff};
     uint64_t number = numbers[below(sizeof numbers / sizeof *numbers)];
     size_t width = (size_t)1 << below(4);
     if (width <= room) memcpy(at, &number, width);

@@ -6,8 +6,8 @@
 const bool fuzz_frees_all = true;
 
 static void read_entry(const H5File *file, int64_t index) {
-    static const char *const names[] = {"name", "layer_names", "weight_names", "model_config",
-                                        "keras_version"};
+    static const char *const names[] = {"name", "layer_names", "weight_names",
+                                        "model_config", "keras_version"};
     for (int k = 0; k < 5; k++) {
         H5Texts texts = {0};
         if (h5_texts(file, index, names[k], &texts, NULL)) h5_texts_free(&texts);

@@ -16,6 +16,7 @@ static void read_entry(const Archive *archive, int64_t index) {
 
 void fuzz_file(const char *path) {
     Archive *archive = archive_open(path, NULL);
-    for (int64_t k = 0; archive && k < archive_count(archive); k++) read_entry(archive, k);
+    for (int64_t k = 0; archive && k < archive_count(archive); k++)
+        read_entry(archive, k);
     archive_close(archive);
 }
