@@ -154,14 +154,18 @@ Model.describe_shape = describe_shape
 
 --- Raises when a concrete shape does not fit the input symbol.
 function Model:check_input(input, name, shape)
-  local fits = #shape == #input.shape
+  local fits, other_batch = #shape == #input.shape, false
   for k, n in ipairs(fits and input.shape or {}) do
-    if n ~= -1 and n ~= shape[k] and shape[k] ~= -1 then fits = false end
+    if n ~= -1 and n ~= shape[k] and shape[k] ~= -1 then
+      fits, other_batch = false, k == 1
+    end
   end
-  if not fits then
-    core.raise(("model '%s': input '%s' has shape %s, got data of shape %s"):format(self.name, name,
-      describe_shape(input.shape), describe_shape(shape)))
-  end
+  if fits then return end
+  -- Stateful layers keep a state for each sample of a batch.
+  local advice = other_batch and ("; its batch size is fixed: give batch_size = %d and a number of samples that is a "
+    .. "multiple of it"):format(input.shape[1]) or ""
+  core.raise(("model '%s': input '%s' has shape %s, got data of shape %s%s"):format(self.name, name,
+    describe_shape(input.shape), describe_shape(shape), advice))
 end
 
 --- A functional model replays its graph; flat results.
