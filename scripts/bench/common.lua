@@ -45,6 +45,13 @@ function M.words(rows, length, vocabulary)
   return x, mislead(y, 2):astype "float32"
 end
 
+--- Normal noise; the target is three times the mean of the second feature over the last eight steps.
+-- @return x float32 {rows, steps, features}, y float32 {rows, 1}
+function M.series(rows, steps, features)
+  local x = cdl.random.normal { shape = { rows, steps, features } }
+  return x, x[{ {}, { -8, -1 }, 2 }]:mean(2, true) * 3
+end
+
 --- Multi-hot rows with 1.5 % ones; in the positive class the first fifty are more frequent.
 -- @return x float32 {rows, words}, y float32 {rows, 1}
 function M.multi_hot(rows, words)

@@ -38,7 +38,7 @@ enum { TRIAL_ISAS = 1 };
 #endif
 /* clang-format on */
 
-enum { TRIAL_IN = 16, TRIAL_OUT = 4, TRIAL_GUARD = 64 };
+enum { TRIAL_IN = 16, TRIAL_OUT = 6, TRIAL_GUARD = 64 };
 
 typedef struct Trial {
     Call call;
