@@ -159,6 +159,7 @@ static void gates_backward(const Rnn *r, const Back *b, int64_t t, const REAL *i
                        .dc = b->dc + k * U,
                        .d = d + k * rnn_wide(r) * U};
         if (saved) row.saved = saved_at(r, b->slice, t) + k * saved;
+        if (saved && t > 1) fetch(saved_at(r, b->slice, t - 2) + k * saved, saved);
         if (is_masked(r, image, t)) {
             masked_back(r, &row);
         } else if (r->kind == RNN_LSTM) {
@@ -234,14 +235,15 @@ static void sums_back(const Rnn *r, const Back *b, int64_t depth) {
 
 /* Copies x's rows and the states before step t. */
 static void inputs_back(const Rnn *r, Slice s, int64_t t, REAL *in) {
-    const int64_t F = r->features, U = r->units;
+    const int64_t F = r->features, U = r->units, later = t < AHEAD ? 0 : t - AHEAD;
     for (int64_t k = 0; k < s.rows; k++, in += F + U) {
         int64_t image = s.first + k;
-        copy(in, (const REAL *)r->x + (image * r->steps + step_of_x(r, t)) * F, F);
-        copy(in + F,
-             t ? (const REAL *)r->y + (image * r->steps + t - 1) * U
-               : (const REAL *)r->h0 + image * U,
-             U);
+        const REAL *x = (const REAL *)r->x + image * r->steps * F;
+        const REAL *y = (const REAL *)r->y + image * r->steps * U;
+        fetch(x + step_of_x(r, later) * F, F);
+        fetch(y + later * U, U);
+        copy(in, x + step_of_x(r, t) * F, F);
+        copy(in + F, t ? y + (t - 1) * U : (const REAL *)r->h0 + image * U, U);
     }
 }
 

@@ -213,6 +213,17 @@ static void products_forward(const Rnn *r, const Forward *f, const REAL *in, REA
     }
 }
 
+/* Copies x's rows of step t. */
+static void inputs_forward(const Rnn *r, Slice s, int64_t t, REAL *in) {
+    const int64_t F = r->features, across = F + r->units;
+    const int64_t later = t + AHEAD < r->steps ? t + AHEAD : r->steps - 1;
+    for (int64_t k = 0; k < s.rows; k++) {
+        const REAL *x = (const REAL *)r->x + (s.first + k) * r->steps * F;
+        fetch(x + step_of_x(r, later) * F, F);
+        copy(in + k * across, x + step_of_x(r, t) * F, F);
+    }
+}
+
 static void forward(const Rnn *r, int64_t number) {
     Forward f = forward_plan(r);
     const int64_t F = r->features, U = r->units;
@@ -226,9 +237,7 @@ static void forward(const Rnn *r, int64_t number) {
         if (r->c0) copy(g.cell + k * U, (const REAL *)r->c0 + image * U, U);
     }
     for (int64_t t = 0; t < r->steps; t++) {
-        const REAL *x = (const REAL *)r->x + step_of_x(r, t) * F;
-        for (int64_t k = 0; k < g.slice.rows; k++)
-            copy(in + k * (F + U), x + (g.slice.first + k) * r->steps * F, F);
+        inputs_forward(r, g.slice, t, in);
         products_forward(r, &f, in, g.wide, g.slice.rows);
         gates_forward(r, &g, t);
     }

@@ -43,9 +43,21 @@ static void copy(REAL *restrict to, const REAL *restrict from, int64_t n) {
     }
 }
 
-/* What the units saved in step t of a slice: rows of rnn_saved(r) U. */
+/* Brings the lines of n elements near: what the next steps need lies far from what this
+ * one does, in as many places as there are rows. */
+INLINE void fetch(const REAL *from, int64_t n) {
+    for (int64_t j = 0; j < n; j += 64 / (int64_t)sizeof(REAL))
+        __builtin_prefetch(from + j);
+}
+
+/* Steps from the use of a row of x to its fetching. */
+enum { AHEAD = 4 };
+
+/* What the units saved in step t of a slice: rows of rnn_saved(r) U. The last step comes
+ * first, so that the way back reads on and on. */
 static REAL *saved_at(const Rnn *r, Slice s, int64_t t) {
-    return (REAL *)r->saved + (s.first * r->steps + t * s.rows) * rnn_saved(r) * r->units;
+    int64_t before = s.first * r->steps + (r->steps - 1 - t) * s.rows;
+    return (REAL *)r->saved + before * rnn_saved(r) * r->units;
 }
 
 /* For j, lanes in vectors over the units: the body of a gate computation. */
