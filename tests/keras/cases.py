@@ -14,6 +14,7 @@ from kinds.attention import ATTENTION
 from kinds.images import IMAGES
 from kinds.recurrent import RECURRENT
 from kinds.saved import around
+from kinds.signature import signatures
 from kinds.spatial import SPATIAL
 from lua_text import Made
 
@@ -506,4 +507,5 @@ CASES = [
     *APPLICATIONS,
     *FITS,
     *SAVED,
+    *signatures(),
 ]

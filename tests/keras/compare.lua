@@ -14,6 +14,8 @@ local folder = assert(arg[1], "the folder of the cases is missing")
 -- not made yet.
 local run = {}
 
+run.signature = dofile((arg[0]:match "^(.*/)" or "") .. "signature.lua")
+
 -- Arrays x1, x2, ... of a case as a list.
 local function listed(arrays, name)
   local list = {}

@@ -19,6 +19,7 @@ MODULES = {
     "regularizers": keras.regularizers,
     "constraints": keras.constraints,
     "activations": keras.activations,
+    "callbacks": keras.callbacks,
 }
 
 # Arguments that number axes: from 0 in Keras, from 1 in cdl, from the end alike.
@@ -52,15 +53,15 @@ def in_keras(value):
     return value
 
 
-def _shifted(axis):
+def shifted(axis):
     if isinstance(axis, (list, tuple)):
-        return [_shifted(entry) for entry in axis]
+        return [shifted(entry) for entry in axis]
     return axis + 1 if isinstance(axis, int) and axis >= 0 else axis
 
 
 def lua_arguments(arguments, **more):
     """Named arguments as a Lua table, axes counted from 1; `more` are Lua text already."""
-    texts = {key: lua(_shifted(value) if key in AXES else value)
+    texts = {key: lua(shifted(value) if key in AXES else value)
              for key, value in arguments.items()}
     return _table(texts | more)
 
