@@ -330,3 +330,25 @@ describe("Hashing", function()
       message(layers.Hashing { 7, name = "h" }, { 2.5 }))
   end)
 end)
+
+describe("tokens that are not known, by their hash", function()
+  local layers = cdl.layers
+
+  it("have Keras's numbers, with and without salt", function()
+    local ids = cdl.tensor({ 12, 36, 5, 99, 1000, 7 }, "int64")
+    local given = { vocabulary = { 12, 36, 1138 }, num_oov_indices = 4, oov_method = "farmhash" }
+    assert.are.same({ 4, 5, 3, 2, 1, 0 }, layers.IntegerLookup(given)(ids):totable())
+    given.salt = 7
+    assert.are.same({ 4, 5, 1, 0, 0, 0 }, layers.IntegerLookup(given)(ids):totable())
+    local letters = { "a", "c", "d", "e" }
+    assert.are.same({ 3, 1, 2, 1 },
+      layers.StringLookup { vocabulary = { "a", "b" }, num_oov_indices = 3 }(letters):totable())
+    assert.are.same({ 3, 2, 0, 1 },
+      layers.StringLookup { vocabulary = { "a", "b" }, num_oov_indices = 3, salt = { 1, 2 } }(letters):totable())
+  end)
+
+  it("want a method that takes salt", function()
+    assert.error_matches(function() layers.IntegerLookup { salt = 7 } end, "salt goes with oov_method 'farmhash'")
+    assert.error_matches(function() layers.StringLookup { salt = { 1, 2, 3 } } end, "one or two integers")
+  end)
+end)

@@ -1,6 +1,21 @@
 --- Numbers for strings that Keras's layers give, too: FarmHash64 (Pike and Alakuijala; the fingerprint, which never
 -- changes) and, with a key, SipHash-2-4 (Aumasson and Bernstein 2012). Integers are unsigned and wrap.
+local core = require "cdl.core"
+local words = require "cdl.words"
+
 local M = {}
+
+--- The row of an argument `salt`.
+M.salt_row = { "salt", "integer|list", of = "integer", doc = "one or two integers: other numbers than without" }
+
+--- The key that a salt stands for: two integers; nil for nil.
+function M.key_of(name, salt)
+  local key = type(salt) == "number" and { salt, salt } or salt
+  if key and #key ~= 2 then
+    core.raise(("%s: salt must be one or two integers, got %s"):format(name, words.literal(salt)))
+  end
+  return key
+end
 
 local K0, K1, K2 = 0xc3a5c85c97cb3127, 0xb492b66fbe98f273, 0x9ae16a3b2f90404f
 

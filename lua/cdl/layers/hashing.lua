@@ -12,7 +12,7 @@ Hashing.doc = "A number from 0 below num_bins for each string or integer, always
 Hashing.signature = {
   { "num_bins", "integer", required = true, min = 1, doc = "how many numbers there are" },
   { "mask_value", "string|integer", doc = "what alone has the number 0" },
-  { "salt", "integer|list", of = "integer", doc = "one or two integers: other numbers than without" },
+  farmhash.salt_row,
   { "output_mode", { "int", "one_hot", "multi_hot", "count" }, "int", doc = "int: the numbers; the others as in "
     .. "CategoryEncoding" },
   encoding.sparse_row,
@@ -21,11 +21,7 @@ Hashing.one_input = true
 
 function Hashing:init(args)
   encoding.check_sparse(class.name_of(self), args)
-  local salt = args.salt
-  self.key = type(salt) == "number" and { salt, salt } or salt
-  if self.key and #self.key ~= 2 then
-    core.raise(("Hashing: salt must be one or two integers, got %s"):format(words.literal(salt)))
-  end
+  self.key = farmhash.key_of("Hashing", args.salt)
 end
 
 local function number(self, value)

@@ -1,6 +1,7 @@
 --- IntegerLookup: integers as numbers from 0, or back.
 local adapting = require "cdl.layers.adapting"
 local core = require "cdl.core"
+local farmhash = require "cdl.layers.farmhash"
 local Lookup = require "cdl.layers.base_lookup"
 local ops = require "cdl.ops"
 local rows = require "cdl.layers.rows"
@@ -13,8 +14,18 @@ IntegerLookup.signature = rows.join({
   { "mask_token", "integer", doc = "an integer with number 0 that stands for nothing" },
   { "oov_token", "integer", -1, doc = "what invert gives, and get_vocabulary calls, integers that are not known" },
 }, rows.join(Lookup.rows, {
-  { "vocabulary_dtype", { "int64" }, "int64", doc = "of the integers" },
+  { "oov_method", { "floormod", "farmhash" }, "floormod", doc = "which of several numbers an unknown integer has: its "
+    .. "remainder, or a hash of its digits (for eager tensors)" },
+  farmhash.salt_row,
 }))
+-- Keras has it behind the vocabulary.
+table.insert(IntegerLookup.signature, 6, { "vocabulary_dtype", { "int64" }, "int64", doc = "of the integers" })
+
+function IntegerLookup:init(args)
+  self.key = farmhash.key_of("IntegerLookup", args.salt)
+  if self.key and args.oov_method ~= "farmhash" then self:fail("salt goes with oov_method 'farmhash'") end
+  Lookup.init(self, args)
+end
 
 function IntegerLookup:check_token(token)
   local whole = type(token) == "number" and math.tointeger(token)
@@ -73,6 +84,14 @@ local function check_known(self, x, known)
   end
 end
 
+-- The hash of each integer's digits, below n.
+local function hashes(self, x, n)
+  if x.kind ~= "eager" then self:fail("oov_method 'farmhash' wants eager tensors, so it stands before a model") end
+  local list = ops.flatten(x):totable()
+  for i, value in ipairs(list) do list[i] = farmhash.bucket(("%d"):format(value), n, self.key) end
+  return ops.reshape(core.tensor(list, "int64"), x.shape)
+end
+
 function IntegerLookup:numbers(x)
   local args, unknown = self.args, self.args.num_oov_indices
   local sorted, numbers = self:table_of()
@@ -83,7 +102,8 @@ function IntegerLookup:numbers(x)
     check_known(self, x, args.mask_token and ops.logical_or(known, ops.eq(x, args.mask_token)) or known)
     other = -1
   else
-    other = ops.mod(x, unknown) + (self:first() - unknown)
+    local hashed = unknown > 1 and args.oov_method == "farmhash"
+    other = (hashed and hashes(self, x, unknown) or ops.mod(x, unknown)) + (self:first() - unknown)
   end
   local y = ops.where(known, ops.gather(numbers, at), other)
   if args.mask_token then y = ops.where(ops.eq(x, args.mask_token), args.output_mode == "int" and 0 or -1, y) end

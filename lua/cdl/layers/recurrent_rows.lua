@@ -76,8 +76,8 @@ M.cells = {
 
 --- The rows of its layer.
 M.layers = {
-  SimpleRNN = M.join(units, activation, use_bias, initializers, regularizers, activity, constraints, dropout, seed,
-    M.sequence, M.zero_output),
+  SimpleRNN = M.join(units, activation, use_bias, initializers, regularizers, activity, constraints, dropout,
+    M.sequence, seed, M.zero_output),
   GRU = M.join(units, activation, gates, use_bias, initializers, regularizers, activity, constraints, dropout, seed,
     M.sequence, reset_after, M.zero_output),
   LSTM = M.join(units, activation, gates, use_bias, initializers, forget, regularizers, activity, constraints,

@@ -16,7 +16,13 @@ StringLookup.signature = rows.join({
   { "oov_token", "string", "[UNK]", doc = "what get_vocabulary calls tokens that are not known" },
 }, rows.join(Lookup.rows, {
   { "encoding", { "utf-8" }, "utf-8", doc = "of the strings" },
+  farmhash.salt_row,
 }))
+
+function StringLookup:init(args)
+  self.key = farmhash.key_of("StringLookup", args.salt)
+  Lookup.init(self, args)
+end
 
 function StringLookup:check_token(token)
   if type(token) ~= "string" then self:fail("a vocabulary of strings holds %s", words.describe(token)) end
@@ -53,7 +59,7 @@ function StringLookup:number(token)
     self:fail("%s is not in the vocabulary, and with num_oov_indices = 0 there is no number for it",
       words.literal(token))
   end
-  return self:first() - unknown + (unknown > 1 and farmhash.bucket(token, unknown) or 0)
+  return self:first() - unknown + (unknown > 1 and farmhash.bucket(token, unknown, self.key) or 0)
 end
 
 -- Nested tables of strings as nested tables of numbers.

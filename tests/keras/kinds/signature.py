@@ -17,11 +17,20 @@ LEFT_OUT = {"name", "dtype", "trainable", "activity_regularizer", "data_format",
 OF_OPTIMIZERS = {"weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema", "ema_momentum",
                  "ema_overwrite_frequency", "loss_scale_factor", "gradient_accumulation_steps"}
 
-# Names in Keras that are no names in cdl: bridges to other frameworks, and what only text is for.
+# Names in Keras that are no names in cdl: bridges to other frameworks, what only text is for, and
+# the layers that few use.
 # Base classes and what takes no arguments of its own have no signature.
 ABSENT = {
     "layers": {"FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper", "InputSpec", "Wrapper",
-               "Layer", "InputLayer"},
+               "Layer", "InputLayer",
+               "AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D", "AdaptiveAveragePooling3D",
+               "AdaptiveMaxPooling1D", "AdaptiveMaxPooling2D", "AdaptiveMaxPooling3D", "AugMix",
+               "AutoContrast", "ContrastLimitedAdaptiveHistogramEqualization", "CutMix",
+               "Equalization", "HashedCrossing", "MaxNumBoundingBoxes", "MelSpectrogram", "MixUp",
+               "Pipeline", "RandAugment", "RandomColorDegeneration", "RandomColorJitter",
+               "RandomElasticTransform", "RandomGaussianBlur", "RandomHue", "RandomPerspective",
+               "RandomPosterization", "RandomSaturation", "RandomSharpness", "ReversibleEmbedding",
+               "STFTSpectrogram", "Solarization", "SpectralNormalization"},
     "losses": {"Loss"},
     "metrics": {"Metric"},
     "optimizers": {"Optimizer"},
