@@ -332,8 +332,6 @@ describe("Hashing", function()
 end)
 
 describe("tokens that are not known, by their hash", function()
-  local layers = cdl.layers
-
   it("have Keras's numbers, with and without salt", function()
     local ids = cdl.tensor({ 12, 36, 5, 99, 1000, 7 }, "int64")
     local given = { vocabulary = { 12, 36, 1138 }, num_oov_indices = 4, oov_method = "farmhash" }
