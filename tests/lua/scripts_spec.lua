@@ -10,6 +10,8 @@ local examples = {
   functional = { { 1 }, "val_group_accuracy.*first post: age" },
   gan = { { 2 }, "d_loss: .* after" },
   generator = { { 1 }, "loss" },
+  tensorboard_images = { { 1, "FOLDER", 200 }, "validation accuracy [%d.]+; look at it with: cdl board" },
+  tensorboard_imdb = { { 1, "FOLDER", 200 }, "validation accuracy [%d.]+; look at it with: cdl board" },
   vae = { { 1, 300 }, "divergence: .*\n" },
 }
 
