@@ -53,6 +53,10 @@ static const char help_text[] =
     "cdl verify-resume script.lua [args]: kills the script at random places, starts it "
     "again,\n"
     "and tells whether it ends as without; cdl verify-resume --help tells more.\n"
+    "cdl board FOLDER: shows runs in TensorBoard.\n"
+    "cdl plot FILE.csv|FOLDER: draws their curves in the terminal or as a picture; cdl "
+    "plot\n"
+    "--help tells more.\n"
     "\n"
     "Exit status: 0; 1 script error; 2 bad usage; 130 interrupted; 143 terminated.\n";
 
@@ -313,10 +317,26 @@ static bool run(lua_State *L, int argc, char **argv, const Options *options) {
     return call(L, 0) && good;
 }
 
-/* cdl verify-resume ...: what follows is its own. The argument is where its status goes. */
-static int run_verification(lua_State *L) {
-    int *status = lua_touserdata(L, 1);
-    push_module(L, "cdl.verify_resume");
+/* cdl WORD ...: programs of their own. What follows the word is theirs; a module's `run` gets
+ * it and gives the exit status. */
+static const struct Command {
+    const char *word, *module;
+} commands[] = {
+    {"board", "cdl.commands.board"},
+    {"plot", "cdl.commands.plot"},
+    {"verify-resume", "cdl.verify_resume"},
+};
+
+static const struct Command *find_command(const char *word) {
+    for (size_t i = 0; word && i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(word, commands[i].word) == 0) return &commands[i];
+    return NULL;
+}
+
+/* The arguments are the module and where its status goes. */
+static int call_command(lua_State *L) {
+    int *status = lua_touserdata(L, 2);
+    push_module(L, lua_tostring(L, 1));
     lua_getfield(L, -1, "run");
     lua_getglobal(L, "arg");
     lua_call(L, 1, 1);
@@ -324,12 +344,13 @@ static int run_verification(lua_State *L) {
     return 0;
 }
 
-static bool verify(lua_State *L, int argc, char **argv, const Options *options,
-                   int *status) {
+static bool run_command(lua_State *L, int argc, char **argv, const Options *options,
+                        const struct Command *command, int *status) {
     lua_pop(L, push_arguments(L, argc, argv, options->script));
-    lua_pushcfunction(L, run_verification);
+    lua_pushcfunction(L, call_command);
+    lua_pushstring(L, command->module);
     lua_pushlightuserdata(L, status);
-    return call(L, 1) && *status == 0;
+    return call(L, 2) && *status == 0;
 }
 
 static int start(int argc, char **argv, const Options *options) {
@@ -344,10 +365,10 @@ static int start(int argc, char **argv, const Options *options) {
     lua_pop(L, 1);
     signals_install(L);
     int failed = STATUS_SCRIPT;
-    bool verifies =
-        options->script < argc && strcmp(argv[options->script], "verify-resume") == 0;
-    bool good =
-        verifies ? verify(L, argc, argv, options, &failed) : run(L, argc, argv, options);
+    const struct Command *command =
+        options->script < argc ? find_command(argv[options->script]) : NULL;
+    bool good = command ? run_command(L, argc, argv, options, command, &failed)
+                        : run(L, argc, argv, options);
     int signal = signals_pending();
     signals_clear();
     signals_install(NULL);
