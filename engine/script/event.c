@@ -82,8 +82,39 @@ static void add_scalar(luaL_Buffer *summary, const char *prefix, size_t prefix_b
     luaL_addsize(summary, (size_t)(at - start));
 }
 
-/* core.event_scalars(file, step, prefix, values) -> true: numbers by name, in one record; other
- * values are passed over. */
+/* Puts the names and numbers in the table at index 4 on the stack, two for each scalar; of a
+ * list each number, with its place behind the name. Gives how many there are. */
+static int collect_scalars(lua_State *L) {
+    int count = 0;
+    for (lua_pushnil(L); lua_next(L, 4);) {
+        luaL_checkstack(L, 6, "scalars");
+        int type = lua_type(L, -1), name = lua_gettop(L) - 1;
+        if (lua_type(L, name) == LUA_TSTRING && type == LUA_TNUMBER) {
+            lua_pushvalue(L, name);
+            count++;
+            continue;
+        }
+        lua_Integer n = lua_type(L, name) == LUA_TSTRING && type == LUA_TTABLE
+                            ? (lua_Integer)lua_rawlen(L, -1)
+                            : 0;
+        for (lua_Integer i = 1; i <= n; i++) {
+            luaL_checkstack(L, 6, "scalars");
+            /* Below the name and the list, which go on to be needed. */
+            lua_pushfstring(L, "%s_%I", lua_tostring(L, -2), (LUAI_UACINT)i);
+            if (lua_rawgeti(L, -2, i) == LUA_TNUMBER) {
+                lua_rotate(L, -4, 2);
+                count++;
+            } else {
+                lua_pop(L, 2);
+            }
+        }
+        lua_pop(L, 1);
+    }
+    return count;
+}
+
+/* core.event_scalars(file, step, prefix, values) -> true: numbers by name, in one record. A
+ * list is a number for each place; other values are passed over. */
 static int core_event_scalars(lua_State *L) {
     Err err = {0};
     EventFile *file = check_file(L);
@@ -92,17 +123,8 @@ static int core_event_scalars(lua_State *L) {
     const char *prefix = luaL_checklstring(L, 3, &prefix_bytes);
     luaL_checktype(L, 4, LUA_TTABLE);
     lua_settop(L, 4);
-    /* The buffer may put something on the stack, so names and values are collected below it. */
-    int count = 0;
-    for (lua_pushnil(L); lua_next(L, 4);) {
-        if (lua_type(L, -2) == LUA_TSTRING && lua_type(L, -1) == LUA_TNUMBER) {
-            luaL_checkstack(L, 4, "scalars");
-            lua_pushvalue(L, -2);
-            count++;
-        } else {
-            lua_pop(L, 1);
-        }
-    }
+    int count = collect_scalars(L);
+    if (!count) return push_done(L, true, &err);
     luaL_Buffer summary;
     luaL_buffinit(L, &summary);
     for (int i = 0; i < count; i++) {
@@ -111,7 +133,6 @@ static int core_event_scalars(lua_State *L) {
         add_scalar(&summary, prefix, prefix_bytes, name, name_bytes,
                    (float)lua_tonumber(L, 6 + 2 * i));
     }
-    if (!count) return push_done(L, true, &err);
     bool ok = event_write(file, step, EVENT_SUMMARY, luaL_buffaddr(&summary),
                           luaL_bufflen(&summary), &err);
     return push_done(L, ok, &err);

@@ -66,7 +66,7 @@ local function write(self, step, field, body)
 end
 
 --- Numbers by name under tags that begin with the prefix, in one record: what callbacks write each
--- batch. Values that are no numbers are passed over.
+-- batch. A list is a number for each place ("name_1"); other values are passed over.
 function Writer:scalars(prefix, values, step)
   check_open(self)
   report(self, core.event_scalars(self.file, step, prefix, values))

@@ -74,22 +74,6 @@ local function close(self, status)
   self.writers = {}
 end
 
--- Numbers alone: the entries of a list get a number behind the name.
-local function flat(logs)
-  local found = false
-  for _, value in pairs(logs) do found = found or type(value) == "table" end
-  if not found then return logs end
-  local numbers = {}
-  for name, value in pairs(logs) do
-    if type(value) == "table" then
-      for i, entry in ipairs(value) do numbers[("%s_%d"):format(name, i)] = entry end
-    else
-      numbers[name] = value
-    end
-  end
-  return numbers
-end
-
 -- ---- the begin ----
 
 local function embedding_layers(model)
@@ -168,8 +152,8 @@ function TensorBoard:write_batch(_, logs)
   local step = self.batches + 1
   self.batches = step
   if step % self.every ~= 0 then return end
-  local writer = self:writer "train"
-  writer:scalars("batch_", flat(logs), step)
+  local writer = self.writers.train or self:writer "train"
+  writer:scalars("batch_", logs, step)
   if self.batch_start then
     writer:scalar("batch_steps_per_second", 1 / math.max(core.clock() - self.batch_start, 1e-9), step)
   end
@@ -197,7 +181,7 @@ end
 
 local function write_metrics(self, step, logs)
   local train, validation = {}, {}
-  for name, value in pairs(flat(logs)) do
+  for name, value in pairs(logs) do
     local rest = name:match "^val_(.+)"
     if rest then validation[rest] = value else train[name] = value end
   end
@@ -296,7 +280,7 @@ function TensorBoard:on_test_end(logs)
   local optimizer = self.model and rawget(self.model, "optimizer")
   if not optimizer then return end
   local values = {}
-  for name, value in pairs(flat(logs or {})) do values[("evaluation_%s_vs_iterations"):format(name)] = value end
+  for name, value in pairs(logs or {}) do values[("evaluation_%s_vs_iterations"):format(name)] = value end
   self:writer "validation":scalars("", values, optimizer.iterations)
 end
 
