@@ -171,6 +171,27 @@ describe("TensorBoard", function()
     assert.same({ 0 }, series("validation", "evaluation_loss_vs_iterations").steps)
   end)
 
+  it("writes the course of batches as a trace", function()
+    fit(new_model(), board_of { profile_batch = { 2, 4 } })
+    local trace = require "cdl.json".decode(folder:read "train/plugins/profile/batch_4/cdl.trace.json")
+    local runs = {}
+    for _, event in ipairs(trace.traceEvents) do
+      assert.equal("X", event.ph)
+      runs[event.args.step] = true
+    end
+    assert.equal(3, #runs)
+    local text
+    for _, value in ipairs(events.read_file(events.find_runs(folder.path).train[1])) do
+      if value.tag == "batch_4" then text = value end
+    end
+    assert.equal("text", text.plugin)
+    assert.matches("train: 3 steps of", text.value, 1, true)
+    fit(new_model(), board_of { profile_batch = "100,200", update_freq = 1 })
+    for _, bad in ipairs { -1, "a", "3,2", { 1 }, { 2, 1 }, 1.5 } do
+      assert.matches("profile_batch must be a batch's number", problem { profile_batch = bad }, 1, true)
+    end
+  end)
+
   it("may be driven by hand, and lends its writers", function()
     local board = board_of {}
     board:set_model(new_model())

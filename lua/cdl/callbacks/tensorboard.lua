@@ -10,6 +10,7 @@ local core = require "cdl.core"
 local embedding_files = require "cdl.summary.embedding"
 local ops = require "cdl.ops"
 local optimizers_of = require "cdl.optimizers.of_model"
+local profile = require "cdl.profile"
 local probe = require "cdl.callbacks.tensorboard_probe"
 local signature = require "cdl.signature"
 local summary = require "cdl.summary"
@@ -27,7 +28,7 @@ TensorBoard.signature = signature.new("TensorBoard", {
   { "write_images", "boolean", false, doc = "write weights as pictures, too, with histogram_freq" },
   { "write_steps_per_second", "boolean", false, doc = "write how many batches are trained in a second" },
   { "update_freq", "any", "epoch", doc = "'epoch', 'batch', or every n-th batch: when metrics are written" },
-  { "profile_batch", "any", 0, doc = "batch whose course is written as a trace, or {first, last}; 0: none" },
+  { "profile_batch", "any", 0, doc = "batch of a fit whose course is written as a trace, or {first, last}; 0: none" },
   frequency("embeddings_freq", "write Embedding layers for the projector every n epochs; 0: never"),
   { "embeddings_metadata", "string|table",
     doc = "labels of the rows: a file's name (in log_dir) or a list, for all layers, or either by layer" },
@@ -45,14 +46,34 @@ local function read_update_freq(freq)
     words.describe(freq)))
 end
 
+-- The first and last batch of a profile, or nil. Keras takes "first,last", too.
+local function read_profile_batch(given)
+  local first, last = given, given
+  if type(given) == "string" then first, last = given:match "^%s*(%d+)%s*,%s*(%d+)%s*$" end
+  if type(given) == "string" and not first then first, last = given, given end
+  if words.is_plain(given) and #given == 2 then first, last = given[1], given[2] end
+  first, last = tonumber(first), tonumber(last)
+  first, last = first and math.tointeger(first), last and math.tointeger(last)
+  if not first or not last or first < 0 or last < first then
+    core.raise(("TensorBoard: profile_batch must be a batch's number, or {first, last}, none below 0; got %s"):format(
+      words.describe(given)))
+  end
+  if last > 0 then return math.max(first, 1), last end
+end
+
 function TensorBoard:init(...)
   local args = TensorBoard.signature:read(...)
   for name, value in pairs(args) do self[name] = value end
   if self.log_dir == "" then core.raise "TensorBoard: log_dir is empty" end
   self.every = read_update_freq(self.update_freq)
+  self.profile_first, self.profile_last = read_profile_batch(self.profile_batch)
   self.writers, self.batches = {}, 0
-  if self.every then self.on_train_batch_end = self.write_batch end
-  if self.every and self.write_steps_per_second then self.on_train_batch_begin = self.start_batch end
+  if self.profile_first then
+    self.on_train_batch_begin, self.on_train_batch_end = self.begin_batch, self.end_batch
+  elseif self.every then
+    self.on_train_batch_end = self.write_batch
+    if self.write_steps_per_second then self.on_train_batch_begin = self.start_clock end
+  end
 end
 
 --- The writer of a run: "train", "validation", or "." for log_dir itself. It is made when it is first wanted, and
@@ -133,7 +154,7 @@ local function start_files(self)
 end
 
 function TensorBoard:on_train_begin()
-  self.offset, self.is_training = nil, true
+  self.offset, self.fit_batch, self.is_training = nil, 0, true
   local optimizer = self.model and rawget(self.model, "optimizer")
   if optimizer then self.batches = math.max(self.batches, optimizer.iterations) end
   if self.embeddings_freq > 0 then check_metadata(self) end
@@ -145,7 +166,7 @@ end
 
 -- ---- batches ----
 
-function TensorBoard:start_batch() self.batch_start = core.clock() end
+function TensorBoard:start_clock() self.batch_start = core.clock() end
 
 --- on_train_batch_end where metrics are written each batch, or every so many.
 function TensorBoard:write_batch(_, logs)
@@ -157,6 +178,42 @@ function TensorBoard:write_batch(_, logs)
   if self.batch_start then
     writer:scalar("batch_steps_per_second", 1 / math.max(core.clock() - self.batch_start, 1e-9), step)
   end
+end
+
+-- ---- a profile of batches ----
+
+-- The trace is where TensorBoard keeps profiles; Chrome and Perfetto open it. The table is a text.
+local function stop_profile(self)
+  if not self.profiling then return end
+  self.profiling = nil
+  local found = profile.stop(self.model)
+  local name = ("batch_%d"):format(self.profile_last)
+  local place = ("%s/train/plugins/profile/%s"):format(self.log_dir, name)
+  core.make_folder(place)
+  local ok, problem = core.write_text(place .. "/cdl.trace.json", profile.trace(found))
+  if not ok then core.warn("TensorBoard: no trace is written: " .. problem) end
+  self:writer "train":text(name, "```\n" .. profile.text(found, core.clock() - self.profile_start) .. "\n```",
+    self.profile_last)
+end
+
+--- on_train_batch_begin where a profile is wanted.
+function TensorBoard:begin_batch()
+  self.fit_batch = self.fit_batch + 1
+  if self.fit_batch == self.profile_first then
+    if rawget(self.model, "_profile") then
+      core.warn "TensorBoard: this fit is profiled already, so profile_batch writes nothing"
+    else
+      self.profiling, self.profile_start = true, core.clock()
+      profile.start(self.model, self.profile_last - self.profile_first + 1)
+    end
+  end
+  if self.every and self.write_steps_per_second then self:start_clock() end
+end
+
+--- on_train_batch_end where a profile is wanted.
+function TensorBoard:end_batch(batch, logs)
+  if self.every then self:write_batch(batch, logs) end
+  if self.fit_batch >= self.profile_last then stop_profile(self) end
 end
 
 -- ---- epochs ----
@@ -286,10 +343,14 @@ end
 
 -- ---- the end ----
 
-function TensorBoard:on_train_end() close(self, "success") end
+function TensorBoard:on_train_end()
+  stop_profile(self)
+  close(self, "success")
+end
 
 function TensorBoard:on_exit(reason)
   self.is_training = false
+  stop_profile(self)
   close(self, reason == "error" and "failure" or "success")
 end
 
