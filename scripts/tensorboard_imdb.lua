@@ -30,7 +30,8 @@ local function made_up(n)
   for rank = 1, max_features - 4 do
     word_index[(rank <= 100 and "bad" or rank <= 200 and "good" or "word") .. " " .. rank] = rank
   end
-  return cdl.where(cdl.random.bernoulli { shape = { n, max_len }, p = 0.02 }, telling, noise):astype "int32", y, word_index
+  local tells = cdl.random.bernoulli { shape = { n, max_len }, p = 0.02 }
+  return cdl.where(tells, telling, noise):astype "int32", y, word_index
 end
 
 local function load()
