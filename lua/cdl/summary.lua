@@ -41,8 +41,13 @@ Writer.__tostring = function(self) return ("<FileWriter %s>"):format(words.liter
 
 Writer.__close = function(self) self:close() end
 
+--- A writer in place of one that could not be opened in the middle of a run: what it is given is lost.
+function M.lost_writer(folder)
+  return setmetatable({ folder = folder, lost = true, warned = {} }, Writer)
+end
+
 local function check_open(self)
-  if not self.file then core.raise(("the writer of '%s' is closed"):format(self.folder)) end
+  if not self.file and not self.lost then core.raise(("the writer of '%s' is closed"):format(self.folder)) end
 end
 
 --- Warns once of what would be worth a warning each time.
@@ -62,6 +67,7 @@ end
 
 local function write(self, step, field, body)
   check_open(self)
+  if self.lost then return end
   report(self, core.event_write(self.file, step, field, body))
 end
 
@@ -69,6 +75,7 @@ end
 -- batch. A list is a number for each place ("name_1"); other values are passed over.
 function Writer:scalars(prefix, values, step)
   check_open(self)
+  if self.lost then return end
   report(self, core.event_scalars(self.file, step, prefix, values))
 end
 
@@ -120,6 +127,7 @@ local function values_of(method, name, x)
   if core.is_variable(x) then return x:value() end
   if words.is_plain(x) or type(x) == "number" then return core.tensor(x) end
   if core.is_tensor(x) and x.kind == "eager" then return x end
+  if words.is_tensor(x) then fail(method, name, "a %s tensor has no values yet", x.kind) end
   return fail(method, name, "wanted a tensor, got %s", words.describe(x))
 end
 M.values_of, M.fail = values_of, fail
@@ -192,7 +200,7 @@ end)
 define("flush", { self_row }, "Waits until the disk has all that was written. The file itself has it at once.",
   function(self)
     check_open(self)
-    report(self, core.event_sync(self.file))
+    if not self.lost then report(self, core.event_sync(self.file)) end
   end)
 
 define("close", { self_row }, "Ends the run's file; the folder is free for another writer.", function(self)

@@ -192,6 +192,18 @@ describe("TensorBoard", function()
     end
   end)
 
+  it("goes on with a warning when a file cannot be started in the middle of a run", function()
+    folder:write("validation", "in the way")
+    local history
+    local text = capture.warned(function()
+      history = fit(new_model(), board_of { histogram_freq = 1 }, { validation_data = { x, y } })
+    end)
+    assert.equal(2, #history.history.loss)
+    assert.matches("TensorBoard: .*validation.*; the run goes on without", text)
+    assert.is_nil(text:find "\n")
+    assert.same({ 1, 2 }, series("train", "epoch_loss").steps)
+  end)
+
   it("may be driven by hand, and lends its writers", function()
     local board = board_of {}
     board:set_model(new_model())

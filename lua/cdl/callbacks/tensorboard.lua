@@ -67,7 +67,7 @@ function TensorBoard:init(...)
   if self.log_dir == "" then core.raise "TensorBoard: log_dir is empty" end
   self.every = read_update_freq(self.update_freq)
   self.profile_first, self.profile_last = read_profile_batch(self.profile_batch)
-  self.writers, self.batches = {}, 0
+  self.writers, self.told, self.batches = {}, {}, 0
   if self.profile_first then
     self.on_train_batch_begin, self.on_train_batch_end = self.begin_batch, self.end_batch
   elseif self.every then
@@ -76,14 +76,25 @@ function TensorBoard:init(...)
   end
 end
 
+-- What cannot be written in the middle of a run is no reason to end it. Each problem is told once.
+local function warn(self, problem)
+  if self.told[problem] then return end
+  self.told[problem] = true
+  core.warn(("TensorBoard: %s; the run goes on without"):format(problem))
+end
+
 --- The writer of a run: "train", "validation", or "." for log_dir itself. It is made when it is first wanted, and
 -- a hook of one's own may write with it, too.
 function TensorBoard:writer(run)
-  local writer = self.writers[run]
-  if not writer then
-    writer = summary.create_file_writer(run == "." and self.log_dir or self.log_dir .. "/" .. run)
-    self.writers[run] = writer
+  if self.writers[run] then return self.writers[run] end
+  local folder = run == "." and self.log_dir or self.log_dir .. "/" .. run
+  local ok, writer = pcall(summary.create_file_writer, folder)
+  if not ok then
+    if not self.offset then error(writer, 0) end
+    warn(self, writer)
+    writer = summary.lost_writer(folder)
   end
+  self.writers[run] = writer
   return writer
 end
 
@@ -145,6 +156,7 @@ local function write_model(self)
 end
 
 local function start_files(self)
+  self:writer "train"
   -- A run has one graph.
   if self.write_graph and self.shown ~= self.model then
     write_model(self)
@@ -189,9 +201,9 @@ local function stop_profile(self)
   local found = profile.stop(self.model)
   local name = ("batch_%d"):format(self.profile_last)
   local place = ("%s/train/plugins/profile/%s"):format(self.log_dir, name)
-  core.make_folder(place)
-  local ok, problem = core.write_text(place .. "/cdl.trace.json", profile.trace(found))
-  if not ok then core.warn("TensorBoard: no trace is written: " .. problem) end
+  local made, message = pcall(core.make_folder, place)
+  local written, problem = core.write_text(place .. "/cdl.trace.json", profile.trace(found))
+  if not written then warn(self, made and problem or message) end
   self:writer "train":text(name, "```\n" .. profile.text(found, core.clock() - self.profile_start) .. "\n```",
     self.profile_last)
 end
@@ -311,10 +323,15 @@ local function write_embeddings(self)
   local entries = {}
   for i, layer in ipairs(embedding_layers(self.model)) do
     local path, labels = metadata_of(self, layer)
-    entries[i] = embedding_files.write_files(("TensorBoard: embeddings_metadata of layer '%s'"):format(layer.name),
-      self.log_dir, { name = layer.name, tensor = layer.weights[1]:value(), metadata_path = path, metadata = labels })
+    local where = ("TensorBoard: embeddings_metadata of layer '%s'"):format(layer.name)
+    local entry, problem = embedding_files.write_files(where, self.log_dir, { name = layer.name,
+      tensor = layer.weights[1]:value(), metadata_path = path, metadata = labels })
+    if not entry then return warn(self, problem) end
+    entries[i] = entry
   end
-  if #entries > 0 then embedding_files.write_config(self.log_dir, entries) end
+  if #entries == 0 then return end
+  local written, message = embedding_files.write_config(self.log_dir, entries)
+  if not written then warn(self, message) end
 end
 
 local function is_due(every, epoch) return every > 0 and (epoch - 1) % every == 0 end

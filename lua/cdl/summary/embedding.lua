@@ -33,16 +33,23 @@ local function config_text(entries)
   return table.concat(lines, "\n") .. "\n"
 end
 
-local function write(path, content)
-  local ok, problem = core.write_text(path, content)
-  if not ok then core.raise("embedding: " .. problem) end
+-- Writes files, pairs of a path and the contents, below a folder. nil and a message when one cannot be written.
+local function write(folder, files)
+  for _, file in ipairs(files) do
+    local path = folder .. "/" .. file[1]
+    local made, message = pcall(core.make_folder, (path:match "^(.*)/"))
+    if not made then return nil, message end
+    local ok, problem = core.write_text(path, file[2])
+    if not ok then return nil, problem end
+  end
+  return true
 end
 
 --- Writes projector_config.pbtxt in a folder; paths in the entries are relative to it. An entry:
--- {tensor_name =, tensor_shape =, tensor_path =, metadata_path =, sprite = {path =, width =, height =}}.
+-- {tensor_name =, tensor_shape =, tensor_path =, metadata_path =, sprite = {path =, width =, height =}}. nil and a
+-- message when it cannot be written.
 function M.write_config(folder, entries)
-  core.make_folder(folder)
-  write(folder .. "/projector_config.pbtxt", config_text(entries))
+  return write(folder, { { "projector_config.pbtxt", config_text(entries) } })
 end
 
 local function clean(cell) return (tostring(cell):gsub("[\t\r\n]", " ")) end
@@ -90,8 +97,8 @@ local function sprite_of(where, pictures, rows)
   return files[1], width, height
 end
 
---- Writes the files of one embedding below a folder and gives its entry for the config.
--- content: {name =, tensor = {rows, size}, metadata = list or nil, header =, images =}.
+--- Writes the files of one embedding below a folder and gives its entry for the config; nil and a message when they
+-- cannot be written. content: {name =, tensor = {rows, size}, metadata = list or nil, header =, images =}.
 function M.write_files(where, folder, content)
   local tensor = content.tensor
   if tensor.ndim ~= 2 or tensor.size == 0 then
@@ -108,13 +115,14 @@ function M.write_files(where, folder, content)
     picture, width, height = sprite_of(where, content.images, rows)
     entry.sprite = { path = place .. "/sprite.png", width = width, height = height }
   end
-  core.make_folder(folder .. "/" .. place)
-  write(folder .. "/" .. entry.tensor_path, core.tensor_tsv(tensor:astype "float32"))
+  local files = { { entry.tensor_path, core.tensor_tsv(tensor:astype "float32") } }
   if metadata then
     entry.metadata_path = place .. "/metadata.tsv"
-    write(folder .. "/" .. entry.metadata_path, metadata)
+    files[#files + 1] = { entry.metadata_path, metadata }
   end
-  if picture then write(folder .. "/" .. entry.sprite.path, picture) end
+  if picture then files[#files + 1] = { entry.sprite.path, picture } end
+  local ok, problem = write(folder, files)
+  if not ok then return nil, problem end
   return entry
 end
 
@@ -126,17 +134,19 @@ local function install(summary)
     { "images", "tensor", doc = "a small picture for each row: {rows, height, width, channels}" },
   }, "Writes vectors for the Projector tab. The files are replaced when the name is written again.",
     function(self, name, data, metadata, header, images)
-      local entry = M.write_files(("embedding %s"):format(words.literal(name)), self.folder, {
+      local entry, problem = M.write_files(("embedding %s"):format(words.literal(name)), self.folder, {
         name = name, tensor = summary.values_of("embedding", name, data), metadata = metadata, header = header,
         images = images,
       })
+      if not entry then core.raise("embedding: " .. problem) end
       self.embeddings = self.embeddings or {}
       local at = #self.embeddings + 1
       for i, other in ipairs(self.embeddings) do
         if other.tensor_name == name then at = i end
       end
       self.embeddings[at] = entry
-      M.write_config(self.folder, self.embeddings)
+      local ok, message = M.write_config(self.folder, self.embeddings)
+      if not ok then core.raise("embedding: " .. message) end
     end)
 end
 

@@ -19,6 +19,9 @@ local function encode_value(value)
 end
 
 local function check_values(what, values)
+  if not words.is_plain(values) then
+    core.raise(("%s: wanted values by name, got %s"):format(what, words.describe(values)))
+  end
   for name, value in pairs(values) do
     if type(name) ~= "string" then
       core.raise(("%s: wanted values by name, got the key %s"):format(what, words.literal(name)))
@@ -88,6 +91,7 @@ return function(summary)
       write(self, "session_start_info", 3, table.concat(infos), group and text(4, group) or "", double(5, os.time()))
       self.in_session = true
       if metrics then
+        check_values("hparams: metrics", metrics)
         for name, value in pairs(metrics) do self:scalar(name, value, step) end
       end
     end)
@@ -98,6 +102,9 @@ return function(summary)
   }, "Says once, in the folder above the runs, which hyper-parameters and metrics the table has.",
     function(self, space, metrics)
       local infos, shown = {}, {}
+      if not words.is_plain(space) then
+        core.raise(("hparams_config: wanted lists of values by name, got %s"):format(words.describe(space)))
+      end
       for i, name in ipairs(words.sorted_keys(space)) do
         check_space(name, space[name])
         infos[i] = encode_info(name, space[name])
