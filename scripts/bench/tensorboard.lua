@@ -34,7 +34,7 @@ local function histogram_ms()
   return bench.middle(times, 2)
 end
 
--- Seconds of an epoch of the network in scripts/tensorboard_imdb.lua.
+-- Seconds of the quickest epoch of the network in scripts/tensorboard_imdb.lua.
 local function imdb_s(callbacks)
   local model = cdl.Sequential {
     layers.Input { 500, dtype = "int32" }, layers.Embedding(2000, 128),
@@ -47,8 +47,8 @@ local function imdb_s(callbacks)
   local y = cdl.random.randint { shape = { 1024, 1 }, low = 0, high = 2 }
   local clock = bench.epoch_clock()
   callbacks[#callbacks + 1] = clock
-  model:fit(x, y, { batch_size = 128, epochs = 3, verbose = 0, validation_split = 0.25, callbacks = callbacks })
-  return bench.middle(clock.seconds, 2)
+  model:fit(x, y, { batch_size = 128, epochs = 5, verbose = 0, validation_split = 0.25, callbacks = callbacks })
+  return select(2, bench.middle(clock.seconds, 2))
 end
 
 local plain = imdb_s {}
