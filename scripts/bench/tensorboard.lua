@@ -7,15 +7,15 @@ local bench = dofile(arg[0]:gsub("[^/]*$", "") .. "common.lua")
 local layers, folder = cdl.layers, arg[1] or os.tmpname() .. ".logs"
 cdl.random.seed(1)
 
--- Microseconds a batch of a tiny model, with one metric beside its loss.
+-- Microseconds a batch of a tiny model, with one metric beside its loss, in the quickest epoch.
 local function batch_us(callbacks)
   local model = cdl.Sequential { layers.Input { 4 }, layers.Dense(1) }
   model:compile { optimizer = "sgd", loss = "mse", metrics = { "mae" } }
   local x, y = cdl.random.normal { 16000, 4 }, cdl.random.normal { 16000, 1 }
   local clock = bench.epoch_clock()
   table.insert(callbacks, 1, clock)
-  model:fit(x, y, { batch_size = 8, epochs = 4, verbose = 0, callbacks = callbacks })
-  return 1e6 * bench.middle(clock.seconds, 2) / 2000
+  model:fit(x, y, { batch_size = 8, epochs = 8, verbose = 0, callbacks = callbacks })
+  return 1e6 * select(2, bench.middle(clock.seconds, 2)) / 2000
 end
 
 local function scalars_us()
