@@ -380,7 +380,9 @@ def check_kills(program, folder):
     script.write_text(KILLED)
     for number in range(6):
         process = subprocess.Popen([program, script, folder / f"run{number}"])
-        time.sleep(0.1 + 0.1 * generator.random())
+        while sum(path.stat().st_size for path in folder.glob(f"run{number}/train/*")) < 10000:
+            time.sleep(0.01)
+        time.sleep(0.1 * generator.random())
         process.kill()
         process.wait()
         loader = accumulate(folder / f"run{number}" / "train")

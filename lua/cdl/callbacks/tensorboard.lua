@@ -5,9 +5,8 @@
 -- evaluation_loss_vs_iterations, epoch_learning_rate, <weight's path>/histogram. The step is the epoch, or the
 -- number of batches trained. A later fit with the same callback goes on behind the last epoch; a run that goes
 -- on from a snapshot drops what was written after it.
-local class = require "cdl.class"
 local core = require "cdl.core"
-local embedding_files = require "cdl.summary.embedding"
+local embeddings = require "cdl.callbacks.tensorboard_embeddings"
 local ops = require "cdl.ops"
 local optimizers_of = require "cdl.optimizers.of_model"
 local profile = require "cdl.profile"
@@ -108,30 +107,6 @@ end
 
 -- ---- the begin ----
 
-local function embedding_layers(model)
-  local Embedding, list = require "cdl.layers".Embedding, {}
-  local function visit(layer)
-    if class.is(layer, Embedding) then list[#list + 1] = layer end
-    for _, inner in ipairs(layer:sublayers()) do visit(inner) end
-  end
-  visit(model)
-  return list
-end
-
--- Raises when metadata is given for a layer that there is not.
-local function check_metadata(self)
-  local given = self.embeddings_metadata
-  if type(given) ~= "table" or #given > 0 then return end
-  local names, known = {}, {}
-  for i, layer in ipairs(embedding_layers(self.model)) do names[i], known[layer.name] = layer.name, true end
-  for _, name in ipairs(words.sorted_keys(given)) do
-    if not known[name] then
-      core.raise(("TensorBoard: unrecognized `Embedding` layer name '%s' in embeddings_metadata%s; layers: %s"):format(
-        name, words.suggestion(name, names), #names > 0 and table.concat(names, ", ") or "none"))
-    end
-  end
-end
-
 -- What wants data to look at gets the first rows of the validation data.
 local function start_probes(self)
   self.activations, self.gradients = nil, nil
@@ -169,7 +144,7 @@ function TensorBoard:on_train_begin()
   self.offset, self.fit_batch, self.is_training = nil, 0, true
   local optimizer = self.model and rawget(self.model, "optimizer")
   if optimizer then self.batches = math.max(self.batches, optimizer.iterations) end
-  if self.embeddings_freq > 0 then check_metadata(self) end
+  if self.embeddings_freq > 0 then embeddings.check(self.model, self.embeddings_metadata) end
   start_probes(self)
   -- A run that is continued does this when it has its state, and with it the files of then.
   local list = self.model and self.model.callbacks
@@ -307,33 +282,6 @@ local function write_found(self, step, found, suffix)
   for _, entry in ipairs(found) do writer:histogram(entry.name .. suffix, entry.value, step) end
 end
 
--- A layer's part of embeddings_metadata: a file's name, and labels.
-local function metadata_of(self, layer)
-  local given = self.embeddings_metadata
-  if type(given) == "table" and #given == 0 then given = given[layer.name] end
-  if type(given) ~= "string" then return nil, given end
-  if not core.path_kind(self.log_dir .. "/" .. given) then
-    self:writer "train":warn_once("metadata " .. given, ("TensorBoard: there is no file '%s' in '%s', where the "
-      .. "projector looks for the labels of layer '%s'"):format(given, self.log_dir, layer.name))
-  end
-  return given
-end
-
-local function write_embeddings(self)
-  local entries = {}
-  for i, layer in ipairs(embedding_layers(self.model)) do
-    local path, labels = metadata_of(self, layer)
-    local where = ("TensorBoard: embeddings_metadata of layer '%s'"):format(layer.name)
-    local entry, problem = embedding_files.write_files(where, self.log_dir, { name = layer.name,
-      tensor = layer.weights[1]:value(), metadata_path = path, metadata = labels })
-    if not entry then return warn(self, problem) end
-    entries[i] = entry
-  end
-  if #entries == 0 then return end
-  local written, message = embedding_files.write_config(self.log_dir, entries)
-  if not written then warn(self, message) end
-end
-
 local function is_due(every, epoch) return every > 0 and (epoch - 1) % every == 0 end
 
 function TensorBoard:on_epoch_end(epoch, logs)
@@ -347,7 +295,9 @@ function TensorBoard:on_epoch_end(epoch, logs)
   if self.gradients and is_due(self.gradient_freq, epoch) then
     write_found(self, step, self.gradients(self.validation_data), "/gradient/histogram")
   end
-  if is_due(self.embeddings_freq, epoch) then write_embeddings(self) end
+  if is_due(self.embeddings_freq, epoch) then
+    embeddings.write(self.model, self.embeddings_metadata, self.log_dir, function(problem) warn(self, problem) end)
+  end
 end
 
 function TensorBoard:on_test_end(logs)
