@@ -30,6 +30,6 @@ local both = layers.Concatenate()(read, asked)
 local model = cdl.Model { inputs = { text_input, question_input },
   outputs = layers.Dense(answers, { activation = "softmax", name = "answer" })(both) }
 model:compile { optimizer = "rmsprop", loss = "sparse_categorical_crossentropy", metrics = { "acc" } }
-local history = model:fit({ text = text, question = question }, answer, { epochs = book.size(15, 1), batch_size = 64,
+local history = model:fit({ text = text, question = question }, answer, { epochs = book.size(8, 1), batch_size = 64,
   validation_split = 0.2, verbose = 2 })
 book.report("accuracy of the answers", history:best "val_acc", "guessing: 0.125")

@@ -34,10 +34,10 @@ local model = cdl.Model { inputs = posts, outputs = {
   layers.Dense(incomes, { activation = "softmax", name = "income" })(hidden),
   layers.Dense(1, { activation = "sigmoid", name = "gender" })(hidden),
 } }
--- An error of 10 years is squared; the weights bring the three losses to one size.
+-- The error of the age is squared; the weights bring the three losses to one size.
 model:compile { optimizer = "rmsprop",
   loss = { age = "mse", income = "sparse_categorical_crossentropy", gender = "binary_crossentropy" },
-  loss_weights = { age = 0.25, income = 1, gender = 10 },
+  loss_weights = { age = 0.005, income = 1, gender = 1 },
   metrics = { age = "mae", income = "accuracy", gender = "accuracy" } }
 local history = model:fit(x, y, { epochs = book.size(12, 1), batch_size = 64, validation_split = 0.2, verbose = 2 })
 

@@ -154,7 +154,10 @@ describe("data sets in Keras's files", function()
     write_flat(temporary "flat/reuters_flat.npz", 6, 4)
     check_imdb "flat"
     check_reuters "flat"
+    cdl.io.savez(temporary "flat/houses.npz", { x = cdl.ones { 6, 13 }, y = cdl.ones { 6 } })
     assert.equal("3\n", run("flat", [[print(#(cdl.datasets.imdb.load_data { maxlen = 4 })[1])]]))
+    assert.equal("6\n", run("nowhere", ([[print(#cdl.datasets.boston_housing.load_data { path = %q, test_split = 0 })]])
+      :format(temporary "flat/houses.npz")))
     assert.equal("imdb: no text is shorter than maxlen = 3\n", run("flat", [[
       local ok, message = pcall(cdl.datasets.imdb.load_data, { maxlen = 3 })
       print((message:gsub("^.-: ", "")))]]))

@@ -174,8 +174,9 @@ local rows = {
   { "damaged", { "error", "skip" }, "error", doc = "what a file does that cannot be read; skip warns once" },
 }
 
-return signature.fn(WHO, rows, "A dataset of batches of pictures, float32 {n, rows, columns, channels} from 0 to 255, "
-  .. "and labels. Files are read by threads of their own. Fields: class_names, file_paths.",
+return signature.fn(WHO, rows, "Keras's image_dataset_from_directory: a dataset of batches of pictures, float32 "
+  .. "{n, rows, columns, channels} from 0 to 255, and labels. Files are read by threads of their own. "
+  .. "Fields: class_names, file_paths.",
   function(...)
     local args = {}
     for i, row in ipairs(rows) do args[row[1]] = (select(i, ...)) end

@@ -61,7 +61,9 @@ M.load_data = signature.fn("load_data", {
     local places = core.tensor(order.shuffled(order.generator(seed), #x), "int64")
     x, y = ops.gather(x, places), ops.gather(y, places)
     local count = math.floor(#x * (1 - test_split))
-    return x[{ { 1, count } }], y[{ { 1, count } }], x[{ { count + 1, #x } }], y[{ { count + 1, #y } }]
+    local x_train, x_test = order.divide(x, count)
+    local y_train, y_test = order.divide(y, count)
+    return x_train, y_train, x_test, y_test
   end)
 
 return M

@@ -79,9 +79,19 @@ local function describe_absence(set, list, partial)
   return table.concat(lines, "\n")
 end
 
+-- A form whose one file is given with its folder is taken as it is.
+local function given_path(set)
+  for _, form in ipairs(set.forms) do
+    local file = form.files[1]
+    if #form.files == 1 and file:find("/", 1, true) and core.path_kind(file) == "file" then return { file }, form end
+  end
+end
+
 --- The paths of the set's files, in their order, and the form that they are; raises when those of
 -- no form are all in one folder.
 function M.paths(set)
+  local given, its_form = given_path(set)
+  if given then return given, its_form end
   local list, partial = candidates(set), {}
   for _, folder in ipairs(list) do
     for _, form in ipairs(set.forms) do

@@ -32,11 +32,23 @@ local function read_pair(set, images_path, labels_path)
   return images, labels
 end
 
+-- The arrays of Keras's mnist.npz.
+local function read_npz(set, path)
+  local arrays, message = core.npz_load(path)
+  if not arrays then return core.raise(("%s: %s"):format(set.name, message)) end
+  local x, y, x_test, y_test = arrays.x_train, arrays.y_train, arrays.x_test, arrays.y_test
+  if not (x and y and x_test and y_test) or x.ndim ~= 3 or #x ~= #y or #x_test ~= #y_test then
+    core.raise(("%s: %s: wanted x_train {n, 28, 28}, y_train {n}, x_test and y_test"):format(set.name, path))
+  end
+  return x, y, x_test, y_test
+end
+
 --- The function `load_data` of a set (see find.lua for its fields).
 function M.loader(set, doc)
   return signature.fn("load_data", {}, doc .. " Returns x_train, y_train, x_test, y_test: "
     .. "images uint8 {n, 28, 28}, labels uint8 {n}.", function()
-    local paths = find.paths(set)
+    local paths, form = find.paths(set)
+    if form.npz then return read_npz(set, paths[1]) end
     local x_train, y_train = read_pair(set, paths[1], paths[2])
     local x_test, y_test = read_pair(set, paths[3], paths[4])
     return x_train, y_train, x_test, y_test

@@ -3,7 +3,7 @@ local images = require "cdl.datasets.images"
 
 local set = {
   name = "mnist",
-  forms = { { files = images.files } },
+  forms = { { files = images.files }, { npz = true, files = { "mnist.npz" } } },
   folders = { "mnist", "MNIST/raw" },
   -- Other sets of the family use the same names of files.
   flat = function(folder) return not folder:find "fashion" and not folder:find "[a-z]mnist" end,

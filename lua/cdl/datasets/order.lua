@@ -4,6 +4,8 @@
 --
 --     local draw = order.generator(113)
 --     local places = order.shuffled(draw, 25000)     --> list of 0 .. 24999
+local core = require "cdl.core"
+
 local M = {}
 
 local SIZE, PERIOD = 624, 397
@@ -62,6 +64,15 @@ function M.inverse(places)
   local inverse = {}
   for i, place in ipairs(places) do inverse[place + 1] = i - 1 end
   return inverse
+end
+
+--- The first rows of a tensor and the others; either part may be empty.
+function M.divide(x, count)
+  local function part(first, last)
+    if last >= first then return x[{ { first, last } }] end
+    return core.full({ 0, table.unpack(x.shape, 2) }, 0, x.dtype)
+  end
+  return part(1, count), part(count + 1, #x)
 end
 
 return M

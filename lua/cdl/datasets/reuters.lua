@@ -48,7 +48,8 @@ M.load_data = signature.fn("load_data", {
     local rows, y = part.rows, part.labels
     local count = math.floor(#rows * (1 - test_split))
     local x_train, x_test = table.move(rows, 1, count, 1, {}), table.move(rows, count + 1, #rows, 1, {})
-    return x_train, y[{ { 1, count } }], x_test, y[{ { count + 1, #rows } }]
+    local y_train, y_test = order.divide(y, count)
+    return x_train, y_train, x_test, y_test
   end)
 
 M.get_word_index = words_file.loader("reuters", "reuters_word_index.json", get)
