@@ -16,5 +16,7 @@ local Dataset = require "cdl.data.dataset"
 require "cdl.data.transforms"
 require "cdl.data.batches"
 
-return { Dataset = Dataset, from_generator = Dataset.from_generator, image_folder = require "cdl.data.image_folder",
+Dataset.from_image_folder = require "cdl.data.image_folder"
+
+return { Dataset = Dataset, from_generator = Dataset.from_generator, image_folder = Dataset.from_image_folder,
   ImageDataGenerator = require "cdl.data.image_generator" }
