@@ -75,6 +75,17 @@ function M:each_weight(f, frozen)
   for _, inner in ipairs(self:sublayers()) do inner:each_weight(f, frozen) end
 end
 
+--- The variables that are no weights but go on from batch to batch: states of stateful layers, of
+-- this one and those inside.
+function M:state_variables()
+  local list = table.move(rawget(self, "_states") or {}, 1, #(rawget(self, "_states") or {}), 1, {})
+  for _, inner in ipairs(self:sublayers()) do
+    local found = inner:state_variables()
+    table.move(found, 1, #found, #list + 1, list)
+  end
+  return list
+end
+
 -- Without weights for lack of a shape.
 local function need_weights(self, what)
   if self.built or not (self.build or #self:sublayers() > 0) or #self.weights > 0 then return end

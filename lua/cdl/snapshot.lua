@@ -101,7 +101,7 @@ local function state_of_model(model)
   for i, variable in ipairs(model.weights) do paths[i] = variable.path end
   for i, entry in ipairs(optimizers_of(model)) do optimizers[i] = optimizer_state(entry) end
   return { fits = model._fits or 0, number = model.number, step = rawget(model, "_steps"), paths = paths,
-    weights = model.weights, optimizers = optimizers }
+    weights = model.weights, states = model:state_variables(), optimizers = optimizers }
 end
 
 -- The first difference between arrays and the variables that they are for, in words; nil: none.
@@ -161,11 +161,13 @@ end
 -- Puts weights, optimizers and counters into the model. Raises when the weights are other ones;
 -- an optimizer that does not fit begins anew, and is named in the list that is returned.
 local function restore_model(saved, model, where)
-  local problem = misfit(saved.weights, saved.paths, model.weights)
+  local states = model:state_variables()
+  local problem = misfit(saved.weights, saved.paths, model.weights) or misfit(saved.states or {}, {}, states)
   if problem then
     core.raise(("%s is of another model than '%s': of the weights, %s"):format(where, model.name, problem))
   end
   assign_all(model.weights, saved.weights)
+  assign_all(states, saved.states or {})
   model._fits = saved.fits
   local steps = rawget(model, "_steps")
   if steps and saved.step then core.assign(steps, saved.step) end

@@ -1,6 +1,7 @@
 -- What the comparison with Keras does not show of recurrent layers: ways of calling, states, own
 -- cells, dropout, second order, errors.
 local cdl = require "cdl"
+local folders = require "folder"
 local layers = cdl.layers
 
 local function message(f, ...)
@@ -224,6 +225,27 @@ describe("stateful layers", function()
     model:fit(normal(8, 3, 2), normal(8, 5), { batch_size = 4, epochs = 2, shuffle = false, verbose = 0 })
     assert.is_true(layer.states[1]:value():abs():max():item() > 0)
     assert.are.equal(3, #model.trainable_weights)
+  end)
+
+  it("go on in a run that was killed", function()
+    local data = folders.new()
+    local x, y = normal(8, 3, 2), normal(8, 5)
+    local function run(epochs, options)
+      cdl.random.seed(2)
+      local model, layer = model_of "LSTM"
+      model:compile { optimizer = "sgd", loss = "mse" }
+      options.batch_size, options.epochs, options.verbose, options.shuffle = 4, epochs, 0, false
+      model:fit(x, y, options)
+      return layer.states[2]:value(), model:get_weights()[1]
+    end
+    local states, kernel = run(4, {})
+    pcall(run, 4, { resume = data.path, callbacks = { { on_epoch_begin = function(_, epoch)
+      if epoch == 3 then error "killed" end
+    end } } })
+    local again, same = run(4, { resume = data.path })
+    is_near(states, again, 0)
+    is_near(kernel, same, 0)
+    data:remove()
   end)
 
   it("want one size of batches", function()
