@@ -32,8 +32,9 @@ static bool inputs_sound(const Attrs *attrs, int count, const Type in[], Err *er
     char first[SHAPE_TEXT], second[SHAPE_TEXT];
     if (!attributes_sound(attrs, err)) return false;
     int states = rnn_inputs(attrs), gates = rnn_gates(attrs);
-    if (count != states && count != states + 1)
-        return err_set(err, "takes %d inputs and a mask, %d given", states, count);
+    int factors = attrs->i[RNN_DROPS] ? 2 : 0, least = states + factors;
+    if (count != least && count != least + 1)
+        return err_set(err, "takes %d inputs and a mask, %d given", least, count);
     const Shape *x = &in[RNN_X].shape, *recurrent = &in[RNN_RECURRENT].shape;
     if (x->ndim != 3 || x->dim[2] < 1 || recurrent->ndim != 2 || recurrent->dim[0] < 1)
         return err_set(err,
@@ -52,8 +53,14 @@ static bool inputs_sound(const Attrs *attrs, int count, const Type in[], Err *er
         return false;
     for (int k = RNN_H0; k < states; k++)
         if (!expect("an initial state", &in[k].shape, state, err)) return false;
-    if (count == states) return true;
-    return expect("a mask", &in[states].shape, shape_2(x->dim[0], x->dim[1]), err);
+    int next = states;
+    if (count > least &&
+        !expect("a mask", &in[next++].shape, shape_2(x->dim[0], x->dim[1]), err))
+        return false;
+    if (!factors) return true;
+    Shape drop_x = {3, {gates, x->dim[0], F}}, drop_h = {3, {gates, x->dim[0], U}};
+    return expect("factors of the input", &in[next].shape, drop_x, err) &&
+           expect("factors of the state", &in[next + 1].shape, drop_h, err);
 }
 
 bool types_rnn(const Attrs *attrs, int count, const Type in[], Type out[], Err *err) {
@@ -142,15 +149,18 @@ void grad_rnn_grad(Graph *g, GradCall *call) {
     int count = rnn_inputs(call->attrs), given = (int)call->attrs->i[RNN_GIVEN];
     int more = !!(given & RNN_DY) + !!(given & RNN_DH) + !!(given & RNN_DC);
     int first = call->n_in - more, n = 0, n_y = 0;
-    NodeId x[OP_MAX_IN], place[OP_MAX_IN], out[3], y[3], seeds[3];
+    NodeId x[OP_MAX_IN], place[OP_MAX_IN], out[3], y[3], seeds[3], options[3] = {0};
     NodeId dx[OP_MAX_IN], slope[OP_MAX_OUT], slope_seeds[OP_MAX_OUT], ddx[OP_MAX_IN];
     for (int k = 0; k < call->n_in; k++) {
-        if (k >= count && k < first) continue; /* mask, y, saved */
+        if (k >= count && k < first) continue; /* mask, factors, y, saved */
         place[n] = k;
         x[n++] = graph_op1(g, OP_stop_gradient, call->in[k]);
     }
-    bool masked = first - 2 > count;
-    rnn_unroll(g, call->attrs, x, masked ? call->in[count] : NODE_NONE, out);
+    bool masked = rnn_masked(first - 2 - count);
+    options[0] = masked ? call->in[count] : NODE_NONE;
+    for (int k = 0; call->attrs->i[RNN_DROPS] && k < 2; k++)
+        options[1 + k] = call->in[count + masked + k];
+    rnn_unroll(g, call->attrs, x, options, out);
     for (int k = 0, at = count; k < 3; k++)
         if (given >> k & 1) {
             y[n_y] = out[k];

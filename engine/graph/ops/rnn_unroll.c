@@ -37,52 +37,69 @@ static NodeId activate(Graph *g, int64_t activation, NodeId a) {
 typedef struct Cell {
     Graph *g;
     const Attrs *attrs;
-    const NodeId *in;
+    const NodeId *in, *options;
     int64_t units;
 } Cell;
 
-static NodeId gate(const Cell *cell, NodeId wide, int number) {
-    return part(cell->g, wide, 1, number * cell->units, cell->units);
+/* x (or h) as gate number `gate` sees it. */
+static NodeId seen(const Cell *cell, NodeId a, int64_t gate, NodeId factors) {
+    if (!cell->attrs->i[RNN_DROPS]) return a;
+    NodeId factor = part(cell->g, factors, 0, gate, 1);
+    if (factor == NODE_NONE) return factor;
+    Shape shape = graph_type(cell->g, factor)->shape;
+    return mul(cell->g, a,
+               graph_reshape(cell->g, factor, &(Shape){2, {shape.dim[1], shape.dim[2]}}));
 }
 
-/* x W + b; of a GRU's two biases row `bias`. */
-static NodeId linear(const Cell *cell, NodeId a, int weights, int bias) {
+static NodeId columns(const Cell *cell, NodeId weights, int axis, int64_t gate) {
+    return part(cell->g, weights, axis, gate * cell->units, cell->units);
+}
+
+/* What a gate receives from x, with a bias, and from h; of a GRU's two biases h's is the
+ * second. */
+static NodeId from_x(const Cell *cell, NodeId x, int64_t gate) {
     Graph *g = cell->g;
-    NodeId b = cell->in[RNN_BIAS];
-    if (cell->attrs->i[RNN_KIND] == RNN_GRU) b = part(g, b, 0, bias, 1);
-    return add(g, product(g, a, cell->in[weights]), b);
+    NodeId bias = cell->in[RNN_BIAS];
+    bool gru = cell->attrs->i[RNN_KIND] == RNN_GRU;
+    if (gru) bias = part(g, bias, 0, 0, 1);
+    x = seen(cell, x, gate, cell->options[1]);
+    return add(g, product(g, x, columns(cell, cell->in[RNN_KERNEL], 1, gate)),
+               columns(cell, bias, gru, gate));
+}
+
+static NodeId from_h(const Cell *cell, NodeId h, int64_t gate) {
+    Graph *g = cell->g;
+    h = seen(cell, h, gate, cell->options[2]);
+    NodeId y = product(g, h, columns(cell, cell->in[RNN_RECURRENT], 1, gate));
+    if (cell->attrs->i[RNN_KIND] != RNN_GRU) return y;
+    return add(g, y, columns(cell, part(g, cell->in[RNN_BIAS], 0, 1, 1), 1, gate));
+}
+
+static NodeId gate(const Cell *cell, NodeId x, NodeId h, int64_t number) {
+    return add(cell->g, from_x(cell, x, number), from_h(cell, h, number));
 }
 
 static NodeId lstm_step(const Cell *cell, NodeId x, NodeId h, NodeId *c) {
     Graph *g = cell->g;
-    NodeId wide =
-        add(g, linear(cell, x, RNN_KERNEL, 0), product(g, h, cell->in[RNN_RECURRENT]));
-    NodeId i = graph_op1(g, OP_sigmoid, gate(cell, wide, 0));
-    NodeId f = graph_op1(g, OP_sigmoid, gate(cell, wide, 1));
-    NodeId candidate = graph_op1(g, OP_tanh, gate(cell, wide, 2));
-    NodeId o = graph_op1(g, OP_sigmoid, gate(cell, wide, 3));
+    NodeId i = graph_op1(g, OP_sigmoid, gate(cell, x, h, 0));
+    NodeId f = graph_op1(g, OP_sigmoid, gate(cell, x, h, 1));
+    NodeId candidate = graph_op1(g, OP_tanh, gate(cell, x, h, 2));
+    NodeId o = graph_op1(g, OP_sigmoid, gate(cell, x, h, 3));
     *c = add(g, mul(g, f, *c), mul(g, i, candidate));
     return mul(g, o, graph_op1(g, OP_tanh, *c));
 }
 
 static NodeId gru_step(const Cell *cell, NodeId x, NodeId h) {
     Graph *g = cell->g;
-    NodeId from_x = linear(cell, x, RNN_KERNEL, 0);
-    NodeId from_h = linear(cell, h, RNN_RECURRENT, 1);
-    NodeId z =
-        graph_op1(g, OP_sigmoid, add(g, gate(cell, from_x, 0), gate(cell, from_h, 0)));
-    NodeId reset =
-        graph_op1(g, OP_sigmoid, add(g, gate(cell, from_x, 1), gate(cell, from_h, 1)));
-    NodeId inner = add(g, gate(cell, from_x, 2), mul(g, reset, gate(cell, from_h, 2)));
+    NodeId z = graph_op1(g, OP_sigmoid, gate(cell, x, h, 0));
+    NodeId reset = graph_op1(g, OP_sigmoid, gate(cell, x, h, 1));
+    NodeId inner = add(g, from_x(cell, x, 2), mul(g, reset, from_h(cell, h, 2)));
     NodeId candidate = graph_op1(g, OP_tanh, inner);
     return add(g, candidate, mul(g, z, sub(g, h, candidate)));
 }
 
 static NodeId simple_step(const Cell *cell, NodeId x, NodeId h) {
-    Graph *g = cell->g;
-    NodeId wide =
-        add(g, linear(cell, x, RNN_KERNEL, 0), product(g, h, cell->in[RNN_RECURRENT]));
-    return activate(g, cell->attrs->i[RNN_ACTIVATION], wide);
+    return activate(cell->g, cell->attrs->i[RNN_ACTIVATION], gate(cell, x, h, 0));
 }
 
 /* The states after step t (of the order of processing). */
@@ -116,12 +133,12 @@ static NodeId join(Graph *g, int64_t n, NodeId nodes[]) {
     return nodes[0];
 }
 
-void rnn_unroll(Graph *g, const Attrs *attrs, const NodeId in[], NodeId mask,
+void rnn_unroll(Graph *g, const Attrs *attrs, const NodeId in[], const NodeId options[3],
                 NodeId out[3]) {
     if (g->err.set) return;
     Shape y = graph_type(g, in[RNN_X])->shape;
     int64_t steps = y.dim[1], units = graph_type(g, in[RNN_H0])->shape.dim[1];
-    Cell cell = {g, attrs, in, units};
+    Cell cell = {g, attrs, in, options, units};
     NodeId h = in[RNN_H0];
     NodeId c = attrs->i[RNN_KIND] == RNN_LSTM ? in[RNN_C0] : NODE_NONE;
     NodeId *outputs = arena_alloc(&g->arena, ((size_t)steps + 1) * sizeof *outputs);
@@ -132,7 +149,7 @@ void rnn_unroll(Graph *g, const Attrs *attrs, const NodeId in[], NodeId mask,
     }
     Shape one = {.ndim = 3, .dim = {y.dim[0], 1, units}};
     for (int64_t t = 0; t < steps && !g->err.set; t++) {
-        advance(&cell, mask, t, &h, &c);
+        advance(&cell, options[0], t, &h, &c);
         outputs[t] = graph_reshape(g, h, &one);
     }
     y.dim[2] = units;

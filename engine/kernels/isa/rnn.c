@@ -4,7 +4,7 @@
 #include "kernels/isa/gemm.h"
 
 /* Places in attrs.i, and the bits of GIVEN. */
-enum { KIND, REVERSE, ACTIVATION, GIVEN, WANT_DX };
+enum { KIND, REVERSE, ACTIVATION, GIVEN, WANT_DX, DROPS };
 enum { GIVEN_DY = 1, GIVEN_DH = 2, GIVEN_DC = 4 };
 
 static const RnnRoutines *routines(const Rnn *r) {
@@ -18,6 +18,7 @@ static Rnn common_of(const Call *call, int *next) {
     Rnn r = {.kind = (RnnKind)call->attrs.i[KIND],
              .activation = (int)call->attrs.i[ACTIVATION],
              .reverse = call->attrs.i[REVERSE] != 0,
+             .drops = call->attrs.i[DROPS] != 0,
              .batch = in[0].shape.dim[0],
              .steps = in[0].shape.dim[1],
              .features = in[0].shape.dim[2],
@@ -34,10 +35,21 @@ static Rnn common_of(const Call *call, int *next) {
     return r;
 }
 
+/* The operands between the states and those of the gradient, of which there are `behind`:
+ * a mask, factors of dropout. */
+static void options_of(const Call *call, int behind, Rnn *r, int *next) {
+    const Operand *in = call->in;
+    int count = call->n_in - behind - *next;
+    if (count % 2) r->mask = in[(*next)++].data;
+    if (!r->drops) return;
+    r->drop_x = in[(*next)++].data;
+    r->drop_h = in[(*next)++].data;
+}
+
 static Rnn forward_of(const Call *call) {
     int next;
     Rnn r = common_of(call, &next);
-    if (next < call->n_in) r.mask = call->in[next].data;
+    options_of(call, 0, &r, &next);
     r.y = call->out[0].data;
     r.h = call->out[1].data;
     if (r.kind == RNN_LSTM) r.c = call->out[2].data;
@@ -50,7 +62,7 @@ static Rnn backward_of(const Call *call) {
     Rnn r = common_of(call, &next);
     int64_t given = call->attrs.i[GIVEN];
     int behind = 2 + !!(given & GIVEN_DY) + !!(given & GIVEN_DH) + !!(given & GIVEN_DC);
-    if (next + behind < call->n_in) r.mask = call->in[next++].data;
+    options_of(call, behind, &r, &next);
     r.y = call->in[next++].data;
     r.saved = call->in[next++].data;
     if (given & GIVEN_DY) r.dy = call->in[next++].data;

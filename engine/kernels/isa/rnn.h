@@ -14,7 +14,10 @@
  *     GRU     z r xh qh                z r h q          h z r q
  *     LSTM    i f c o                  i f c o, cell    i f c o
  *
- * where the GRU's candidate is tanh(xh + r q), and q = h U_h + b_h is the part of it that
+ * Where states are dropped, each gate sees x and h through factors of its own, drop_x (G,
+ * B, F) and drop_h (G, B, U), the same in every step.
+ *
+ * The GRU's candidate is tanh(xh + r q), and q = h U_h + b_h is the part of it that
  * comes from the state. Each element is one chain of multiply-adds, first over the
  * features, then over the units (the GRU's candidate: two chains); the gradients of the
  * weights are chains over the steps of a slice, added in the order of slices. */
@@ -31,12 +34,14 @@ typedef struct Rnn {
     bool reverse;
     int64_t batch, steps, features, units;
     const void *x, *kernel, *recurrent, *bias, *h0, *c0, *mask; /* c0, mask may be NULL */
+    const void *drop_x, *drop_h;
+    bool drops; /* room is planned before there is memory */
     /* Forward: results. Backward: y and saved are read. saved may be NULL. */
     void *y, *h, *c, *saved;
     /* Backward: what is given (each may be NULL), and the results (dc0 may be NULL). */
     const void *dy, *dh, *dc;
     void *dx, *dkernel, *drecurrent, *dbias, *dh0, *dc0;
-    bool want_dx; /* room is planned before there is memory */
+    bool want_dx;
     DType dtype;
     void *scratch;
 } Rnn;
@@ -63,6 +68,9 @@ static inline int64_t rnn_wide(const Rnn *r) { return r->kind == RNN_SIMPLE ? 1 
 static inline int64_t rnn_saved(const Rnn *r) {
     return r->kind == RNN_LSTM ? 5 : r->kind == RNN_GRU ? 4 : 0;
 }
+
+/* Copies of x and h that the products read: one, or one for each gate. */
+static inline int64_t rnn_copies(const Rnn *r) { return r->drops ? rnn_gates(r) : 1; }
 
 /* Elements of the gradients of kernel, recurrent kernel and bias, as the slices sum them.
  * The GRU's two rows of biases share the sums of z and r. */

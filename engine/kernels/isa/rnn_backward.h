@@ -13,25 +13,47 @@
 enum { KEPT_ROWS = 96 };
 
 typedef struct Backward {
-    int64_t keep;                      /* steps kept */
-    int64_t to_x, to_h, slices;        /* places in scratch: packed kernels */
-    int64_t in, d, dh, dc, slice_size; /* in a slice; sums lie before them at 0 */
+    int64_t keep;               /* steps kept */
+    int64_t to_x, to_h, slices; /* places in scratch: packed kernels */
+    int64_t x_size, h_size;     /* of a group's packed kernels */
+    /* In a slice; sums lie before them at 0. part: what one gate gives where states are
+     * dropped. */
+    int64_t in, d, dh, dc, part, slice_size;
 } Backward;
+
+/* Gates whose products are taken together: all, or one where each has a copy of x and h
+ * of its own. There are rnn_copies(r) groups. The columns of d that meet the kernel and the
+ * recurrent kernel begin at x_first and h_first: the GRU's d has h z r q, of which x made
+ * the first three and the state the last. */
+typedef struct Group {
+    int64_t number, gates, x_first, h_first;
+} Group;
+
+static Group group_of(const Rnn *r, int64_t number) {
+    const int64_t U = r->units, gates = rnn_gates(r);
+    const bool gru = r->kind == RNN_GRU;
+    if (!r->drops) return (Group){0, gates, 0, gru ? U : 0};
+    int64_t turned = gru ? (number + 1) % 3 : number;
+    return (Group){number, 1, turned * U, (gru ? number + 1 : number) * U};
+}
 
 static Backward backward_plan(const Rnn *r) {
     const int64_t F = r->features, U = r->units, rows = slice_rows(r);
-    const int64_t depth = rnn_gates(r) * U;
+    const int64_t depth = group_of(r, 0).gates * U, copies = rnn_copies(r);
     Backward b = {.keep = rows ? chunks(KEPT_ROWS, rows) : 1};
     if (b.keep > r->steps) b.keep = r->steps;
     int64_t at = 0, inside = 0;
-    b.to_x = take(&at, r->want_dx ? gemm_room(F, depth, r->dtype) : 0);
-    b.to_h = take(&at, gemm_room(U, depth, r->dtype));
+    b.x_size = r->want_dx ? gemm_room(F, depth, r->dtype) : 0;
+    b.h_size = gemm_room(U, depth, r->dtype);
+    b.to_x = take(&at, copies * b.x_size);
+    b.to_h = take(&at, copies * b.h_size);
     b.slices = at;
     take(&inside, rnn_weights(r));
-    b.in = take(&inside, b.keep * rows * (F + U));
+    b.in = take(&inside, copies * b.keep * rows * (F + U));
     b.d = take(&inside, b.keep * rows * rnn_wide(r) * U);
     b.dh = take(&inside, rows * U);
     b.dc = take(&inside, rows * U);
+    b.part = take(&inside, r->drops ? rows * (F > U ? F : U) : 0);
     b.slice_size = inside;
     return b;
 }
@@ -41,32 +63,34 @@ static size_t backward_scratch(const Rnn *r) {
     return (size_t)(b.slices + b.slice_size * rnn_slices(r)) * sizeof(REAL);
 }
 
-/* Where the columns of d begin that meet the recurrent kernel: the GRU's are h z r q, of
- * which x made the first three and the state the last. */
-static int64_t recurrent_columns(const Rnn *r) {
-    return r->kind == RNN_GRU ? r->units : 0;
-}
+/* Where the GRU's h, first in d, ends: the kernel has it last. */
+static int64_t turned_columns(const Rnn *r) { return r->kind == RNN_GRU ? r->units : 0; }
 
-/* The transposed kernels, rows in the order of d's columns. */
-static void backward_pack(const Rnn *r) {
-    Backward b = backward_plan(r);
-    const int64_t F = r->features, U = r->units, depth = rnn_gates(r) * U;
-    const int64_t turn = recurrent_columns(r); /* the GRU's h, last in the kernel */
-    REAL *to_x = (REAL *)r->scratch + b.to_x, *to_h = (REAL *)r->scratch + b.to_h;
-    const REAL *kernel = r->kernel;
-    Gemm g = {.columns = F, .b_depth = 1, .b_column = depth, .dtype = r->dtype};
+/* The transposed kernels of a group, rows in the order of d's columns. */
+static void pack_group(const Rnn *r, Group group, REAL *to_x, REAL *to_h) {
+    const int64_t U = r->units, all = rnn_gates(r) * U, depth = group.gates * U;
+    const int64_t turn = r->drops ? 0 : turned_columns(r), first = group.number * U;
+    Gemm g = {.columns = r->features, .b_depth = 1, .b_column = all, .dtype = r->dtype};
     if (r->want_dx) {
         g.depth = turn;
-        g.b = kernel + depth - turn;
+        g.b = (const REAL *)r->kernel + all - turn;
         gemm_pack(&g, 0, depth, to_x);
         g.depth = depth - turn;
-        g.b = kernel;
+        g.b = (const REAL *)r->kernel + first;
         gemm_pack(&g, turn, depth, to_x);
     }
     g.columns = U;
     g.depth = depth;
-    g.b = r->recurrent;
+    g.b = (const REAL *)r->recurrent + first;
     gemm_pack(&g, 0, depth, to_h);
+}
+
+static void backward_pack(const Rnn *r) {
+    Backward b = backward_plan(r);
+    REAL *scratch = r->scratch;
+    for (int64_t k = 0; k < rnn_copies(r); k++)
+        pack_group(r, group_of(r, k), scratch + b.to_x + k * b.x_size,
+                   scratch + b.to_h + k * b.h_size);
 }
 
 /* ---- gates ---- */
@@ -144,15 +168,20 @@ static void masked_back(const Rnn *r, const BackRow *row) {
 /* What a slice works on. */
 typedef struct Back {
     Slice slice;
-    REAL *sums, *in, *d, *dh, *dc; /* in and d: of the kept steps */
+    REAL *sums, *in, *d, *dh, *dc, *part; /* in and d: of the kept steps */
 } Back;
 
-static void gates_backward(const Rnn *r, const Back *b, int64_t t, const REAL *in,
-                           REAL *d) {
-    const int64_t F = r->features, U = r->units, saved = rnn_saved(r) * U;
+/* The state before step t. */
+static const REAL *state_before(const Rnn *r, int64_t image, int64_t t) {
+    return t ? (const REAL *)r->y + (image * r->steps + t - 1) * r->units
+             : (const REAL *)r->h0 + image * r->units;
+}
+
+static void gates_backward(const Rnn *r, const Back *b, int64_t t, REAL *d) {
+    const int64_t U = r->units, saved = rnn_saved(r) * U;
     for (int64_t k = 0; k < b->slice.rows; k++) {
         int64_t image = b->slice.first + k, place = (image * r->steps + t) * U;
-        BackRow row = {.h_before = in + k * (F + U) + F,
+        BackRow row = {.h_before = state_before(r, image, t),
                        .y = (const REAL *)r->y + place,
                        .dy = r->dy ? (const REAL *)r->dy + place : NULL,
                        .dh = b->dh + k * U,
@@ -176,16 +205,18 @@ static void gates_backward(const Rnn *r, const Back *b, int64_t t, const REAL *i
 
 /* ---- products ---- */
 
-/* c += d W^T (or c = d W^T) for the rows of one step. */
-static void product_back(const Rnn *r, const REAL *d, int64_t rows, int64_t packed,
-                         int64_t columns, bool more, REAL *c, int64_t c_row) {
+/* c += d W^T (or c = d W^T) for the rows of one step: d's columns of a group and a packed
+ * kernel. */
+static void product_back(const Rnn *r, const REAL *d, int64_t gates, int64_t rows,
+                         const REAL *packed, int64_t columns, bool more, REAL *c,
+                         int64_t c_row) {
     Gemm g = {.rows = rows,
               .columns = columns,
-              .depth = rnn_gates(r) * r->units,
+              .depth = gates * r->units,
               .a = d,
               .a_row = rnn_wide(r) * r->units,
               .a_depth = 1,
-              .b = (const REAL *)r->scratch + packed,
+              .b = packed,
               .packed = true,
               .more = more,
               .c = c,
@@ -194,35 +225,85 @@ static void product_back(const Rnn *r, const REAL *d, int64_t rows, int64_t pack
     gemm_run(&g);
 }
 
-/* sums += in^T d over the rows of the kept steps: `height` columns of in from `first` on. */
-static void weights_back(const Rnn *r, const Back *b, int64_t depth, int64_t first,
-                         int64_t height, int64_t d_first) {
-    const int64_t across = r->features + r->units, columns = rnn_gates(r) * r->units;
+/* The same through a gate's factors (B, columns), which the result passes once more. */
+static void product_dropped(const Rnn *r, const Back *b, const REAL *d,
+                            const REAL *packed, int64_t columns, const REAL *factors,
+                            bool more, REAL *c, int64_t c_row) {
+    product_back(r, d, 1, b->slice.rows, packed, columns, false, b->part, columns);
+    factors += b->slice.first * columns;
+    for (int64_t k = 0; k < b->slice.rows; k++)
+        for (int64_t j = 0; j < columns; j += VW) {
+            int lanes = columns - j < VW ? (int)(columns - j) : VW;
+            Vec sum = more ? lanes_load(c + k * c_row + j, lanes) : (Vec){0};
+            Vec part = lanes_load(b->part + k * columns + j, lanes);
+            Vec factor = lanes_load(factors + k * columns + j, lanes);
+            lanes_store(c + k * c_row + j, vec_fma(part, factor, sum), lanes);
+        }
+}
+
+/* From the gradients before the activations of step t to the state before and to x. */
+static void products_back(const Rnn *r, const Backward *plan, const Back *b, int64_t t,
+                          const REAL *d) {
+    const int64_t F = r->features, U = r->units, rows = b->slice.rows;
+    REAL *dx = NULL;
+    if (r->want_dx)
+        dx = (REAL *)r->dx + (b->slice.first * r->steps + step_of_x(r, t)) * F;
+    for (int64_t k = 0; k < rnn_copies(r); k++) {
+        Group group = group_of(r, k);
+        const REAL *to_x = (const REAL *)r->scratch + plan->to_x + k * plan->x_size;
+        const REAL *to_h = (const REAL *)r->scratch + plan->to_h + k * plan->h_size;
+        const REAL *dx_of = d + group.x_first, *dh_of_group = d + group.h_first;
+        if (r->drops) {
+            const REAL *drop_x = (const REAL *)r->drop_x + k * r->batch * F;
+            const REAL *drop_h = (const REAL *)r->drop_h + k * r->batch * U;
+            product_dropped(r, b, dh_of_group, to_h, U, drop_h, true, b->dh, U);
+            if (r->want_dx)
+                product_dropped(r, b, dx_of, to_x, F, drop_x, k > 0, dx, r->steps * F);
+            continue;
+        }
+        product_back(r, dh_of_group, group.gates, rows, to_h, U, true, b->dh, U);
+        if (r->want_dx)
+            product_back(r, dx_of, group.gates, rows, to_x, F, false, dx, r->steps * F);
+    }
+}
+
+/* sums += in^T d over `depth` rows of the kept steps: `height` columns of a copy of in
+ * from `first` on; columns of d from d_first on, which are the kernels' from `to` on. */
+static void weights_back(const Rnn *r, const Back *b, const REAL *in, int64_t depth,
+                         int64_t first, int64_t height, int64_t gates, int64_t d_first,
+                         int64_t to) {
+    const int64_t across = r->features + r->units, all = rnn_gates(r) * r->units;
     Gemm g = {.rows = height,
-              .columns = columns,
+              .columns = gates * r->units,
               .depth = depth,
-              .a = b->in + first,
+              .a = in + first,
               .a_row = 1,
               .a_depth = across,
               .b = b->d + d_first,
               .b_depth = rnn_wide(r) * r->units,
               .b_column = 1,
               .more = true,
-              .c = b->sums + first * columns,
-              .c_row = columns,
+              .c = b->sums + first * all + to,
+              .c_row = all,
               .dtype = r->dtype};
     gemm_run(&g);
 }
 
-static void sums_back(const Rnn *r, const Back *b, int64_t depth) {
-    const int64_t F = r->features, wide = rnn_wide(r) * r->units;
-    if (recurrent_columns(r)) {
-        weights_back(r, b, depth, 0, F, 0);
-        weights_back(r, b, depth, F, r->units, recurrent_columns(r));
-    } else {
-        weights_back(r, b, depth, 0, F + r->units, 0);
+/* The kept steps' part of the weights' gradients. The kernel's stands in the order of d. */
+static void sums_back(const Rnn *r, const Backward *plan, const Back *b, int64_t steps) {
+    const int64_t F = r->features, U = r->units, wide = rnn_wide(r) * U;
+    const int64_t depth = steps * b->slice.rows;
+    for (int64_t k = 0; k < rnn_copies(r); k++) {
+        Group g = group_of(r, k);
+        const REAL *in = b->in + k * plan->keep * b->slice.rows * (F + U);
+        if (r->kind != RNN_GRU) {
+            weights_back(r, b, in, depth, 0, F + U, g.gates, g.x_first, g.x_first);
+        } else {
+            weights_back(r, b, in, depth, 0, F, g.gates, g.x_first, g.x_first);
+            weights_back(r, b, in, depth, F, U, g.gates, g.h_first, g.number * U);
+        }
     }
-    REAL *bias = b->sums + (F + r->units) * rnn_gates(r) * r->units;
+    REAL *bias = b->sums + (F + U) * rnn_gates(r) * U;
     for (int64_t j = 0; j < wide; j += VW) {
         int lanes = wide - j < VW ? (int)(wide - j) : VW;
         Vec sum = lanes_load(bias + j, lanes);
@@ -233,17 +314,21 @@ static void sums_back(const Rnn *r, const Back *b, int64_t depth) {
 
 /* ---- a slice ---- */
 
-/* Copies x's rows and the states before step t. */
-static void inputs_back(const Rnn *r, Slice s, int64_t t, REAL *in) {
+/* Copies x's rows and the states before step t; copies for gates lie `apart` rows apart. */
+static void inputs_back(const Rnn *r, Slice s, int64_t t, int64_t apart, REAL *in) {
     const int64_t F = r->features, U = r->units, later = t < AHEAD ? 0 : t - AHEAD;
     for (int64_t k = 0; k < s.rows; k++, in += F + U) {
         int64_t image = s.first + k;
         const REAL *x = (const REAL *)r->x + image * r->steps * F;
-        const REAL *y = (const REAL *)r->y + image * r->steps * U;
         fetch(x + step_of_x(r, later) * F, F);
-        fetch(y + later * U, U);
-        copy(in, x + step_of_x(r, t) * F, F);
-        copy(in + F, t ? y + (t - 1) * U : (const REAL *)r->h0 + image * U, U);
+        fetch((const REAL *)r->y + (image * r->steps + later) * U, U);
+        x += step_of_x(r, t) * F;
+        if (r->drops) {
+            copy_dropped(r, x, state_before(r, image, t), image, apart, in);
+            continue;
+        }
+        copy(in, x, F);
+        copy(in + F, state_before(r, image, t), U);
     }
 }
 
@@ -260,8 +345,8 @@ static void backward(const Rnn *r, int64_t number) {
     Backward plan = backward_plan(r);
     const int64_t F = r->features, U = r->units, wide = rnn_wide(r) * U;
     REAL *own = (REAL *)r->scratch + plan.slices + number * plan.slice_size;
-    Back b = {slice_of(r, number), own,           own + plan.in,
-              own + plan.d,        own + plan.dh, own + plan.dc};
+    Back b = {slice_of(r, number), own,           own + plan.in,  own + plan.d,
+              own + plan.dh,       own + plan.dc, own + plan.part};
     const int64_t rows = b.slice.rows, first = b.slice.first;
     start_back(r, &b);
     if (!rows) return;
@@ -270,54 +355,14 @@ static void backward(const Rnn *r, int64_t number) {
         for (int64_t t = end - 1; t >= begin; t--) {
             REAL *in = b.in + (t - begin) * rows * (F + U);
             REAL *d = b.d + (t - begin) * rows * wide;
-            inputs_back(r, b.slice, t, in);
-            gates_backward(r, &b, t, in, d);
-            product_back(r, d + recurrent_columns(r), rows, plan.to_h, U, true, b.dh, U);
-            if (r->want_dx)
-                product_back(r, d, rows, plan.to_x, F, false,
-                             (REAL *)r->dx + (first * r->steps + step_of_x(r, t)) * F,
-                             r->steps * F);
+            inputs_back(r, b.slice, t, plan.keep * rows, in);
+            gates_backward(r, &b, t, d);
+            products_back(r, &plan, &b, t, d);
         }
-        sums_back(r, &b, (end - begin) * rows);
+        sums_back(r, &plan, &b, end - begin);
     }
     copy((REAL *)r->dh0 + first * U, b.dh, rows * U);
     if (r->dc0) copy((REAL *)r->dc0 + first * U, b.dc, rows * U);
-}
-
-/* ---- the sum over the slices ---- */
-
-/* to[j] = the sum of the slices' element `from` + j, for n elements. */
-static void sum_row(const Rnn *r, const Backward *b, REAL *to, int64_t from, int64_t n) {
-    const REAL *sums = (const REAL *)r->scratch + b->slices + from;
-    const int64_t slices = rnn_slices(r);
-    for (int64_t j = 0; j < n; j++) {
-        REAL total = 0;
-        for (int64_t s = 0; s < slices; s++) total += sums[s * b->slice_size + j];
-        to[j] = total;
-    }
-}
-
-/* A row of the kernel's gradient from columns in d's order: the GRU's h comes first there
- * and last here. */
-static void sum_kernel(const Rnn *r, const Backward *b, REAL *to, int64_t from) {
-    const int64_t columns = rnn_gates(r) * r->units, turn = recurrent_columns(r);
-    sum_row(r, b, to, from + turn, columns - turn);
-    sum_row(r, b, to + columns - turn, from, turn);
-}
-
-static void sum(const Rnn *r, int64_t part) {
-    Backward b = backward_plan(r);
-    const int64_t F = r->features, columns = rnn_gates(r) * r->units;
-    const int64_t from = part * columns;
-    if (part < F) {
-        sum_kernel(r, &b, (REAL *)r->dkernel + from, from);
-    } else if (part < F + r->units) {
-        sum_row(r, &b, (REAL *)r->drecurrent + from - F * columns, from, columns);
-    } else {
-        sum_kernel(r, &b, r->dbias, from);
-        if (r->kind == RNN_GRU)
-            sum_row(r, &b, (REAL *)r->dbias + columns, from + r->units, columns);
-    }
 }
 
 #endif

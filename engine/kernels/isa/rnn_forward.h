@@ -7,12 +7,13 @@
 #define CDL_KERNELS_ISA_RNN_FORWARD_H
 #include "kernels/isa/rnn_slices.h"
 
-enum { BLOCKS = 3 };
+enum { BLOCKS = 4 };
 
 /* Columns of the kernels whose products stand side by side: gates from `gate` on. */
 typedef struct Block {
     int gate, gates, to; /* gates of the kernels, place among the wide columns */
     bool from_x, from_h;
+    int copy;       /* of x and h, which is read */
     int64_t packed; /* place in scratch */
 } Block;
 
@@ -20,24 +21,36 @@ typedef struct Forward {
     int n_blocks;
     Block block[BLOCKS];
     int64_t bias, slices; /* places in scratch; WIDE U sums of biases */
-    /* In a slice: [x | h] (rows, F + U); before the activations (rows, WIDE U); cells */
-    int64_t in, wide, cell, slice_size;
+    /* In a slice: copies of [x | h] (rows, F + U); before the activations (rows, WIDE U);
+     * cells and, where states are dropped, h before that (rows, U). */
+    int64_t in, wide, cell, state, slice_size;
 } Forward;
 
 /* What a slice's steps work on. */
 typedef struct Gates {
     Slice slice;
-    REAL *h, *wide, *cell; /* rows of F + U, WIDE U and U */
+    REAL *h, *wide, *cell; /* rows of h_row, WIDE U and U */
+    int64_t h_row;
 } Gates;
 
-static Forward forward_plan(const Rnn *r) {
-    Forward f = {.n_blocks = 1, .block = {{0, (int)rnn_gates(r), 0, true, true, 0}}};
-    if (r->kind == RNN_GRU) {
-        f.n_blocks = 3;
-        f.block[0].gates = 2;
-        f.block[1] = (Block){2, 1, 2, true, false, 0};
-        f.block[2] = (Block){2, 1, 3, false, true, 0};
+/* All gates at once; one after the other where each has a copy of x and h of its own. The
+ * GRU's candidate keeps apart what comes from x and from h. */
+static void plan_blocks(const Rnn *r, Forward *f) {
+    const int gates = (int)rnn_gates(r), joint = r->kind == RNN_GRU ? 2 : gates;
+    for (int gate = 0; gate < joint;) {
+        int count = r->drops ? 1 : joint, copy = r->drops ? gate : 0;
+        f->block[f->n_blocks++] = (Block){gate, count, gate, true, true, copy, 0};
+        gate += count;
     }
+    if (r->kind != RNN_GRU) return;
+    int copy = r->drops ? 2 : 0;
+    f->block[f->n_blocks++] = (Block){2, 1, 2, true, false, copy, 0};
+    f->block[f->n_blocks++] = (Block){2, 1, 3, false, true, copy, 0};
+}
+
+static Forward forward_plan(const Rnn *r) {
+    Forward f = {0};
+    plan_blocks(r, &f);
     int64_t at = 0, inside = 0, rows = slice_rows(r);
     for (int k = 0; k < f.n_blocks; k++) {
         Block *b = &f.block[k];
@@ -46,9 +59,10 @@ static Forward forward_plan(const Rnn *r) {
     }
     f.bias = take(&at, rnn_wide(r) * r->units);
     f.slices = at;
-    f.in = take(&inside, rows * (r->features + r->units));
+    f.in = take(&inside, rnn_copies(r) * rows * (r->features + r->units));
     f.wide = take(&inside, rows * rnn_wide(r) * r->units);
     f.cell = take(&inside, r->kind == RNN_LSTM ? rows * r->units : 0);
+    f.state = take(&inside, r->drops ? rows * r->units : 0);
     f.slice_size = inside;
     return f;
 }
@@ -106,7 +120,7 @@ static Row row_of(const Rnn *r, const Gates *g, int64_t t, int64_t row) {
     int64_t U = r->units, image = g->slice.first + row;
     return (Row){
         .wide = g->wide + row * rnn_wide(r) * U,
-        .h = g->h + row * (r->features + U),
+        .h = g->h + row * g->h_row,
         .y = (REAL *)r->y + (image * r->steps + t) * U,
         .saved = r->saved ? saved_at(r, g->slice, t) + row * rnn_saved(r) * U : NULL,
         .cell = g->cell + row * U,
@@ -200,7 +214,8 @@ static void products_forward(const Rnn *r, const Forward *f, const REAL *in, REA
         Gemm g = {.rows = rows,
                   .columns = b->gates * U,
                   .depth = (b->from_x ? r->features : 0) + (b->from_h ? U : 0),
-                  .a = in + (b->from_x ? 0 : r->features),
+                  .a = in + b->copy * rows * (r->features + U) +
+                       (b->from_x ? 0 : r->features),
                   .a_row = r->features + U,
                   .a_depth = 1,
                   .b = scratch + b->packed,
@@ -213,14 +228,19 @@ static void products_forward(const Rnn *r, const Forward *f, const REAL *in, REA
     }
 }
 
-/* Copies x's rows of step t. */
-static void inputs_forward(const Rnn *r, Slice s, int64_t t, REAL *in) {
-    const int64_t F = r->features, across = F + r->units;
+/* Copies x's rows of step t, and h's where each gate sees it in its own way. */
+static void inputs_forward(const Rnn *r, const Gates *g, int64_t t, REAL *in) {
+    const int64_t F = r->features, U = r->units, rows = g->slice.rows;
     const int64_t later = t + AHEAD < r->steps ? t + AHEAD : r->steps - 1;
-    for (int64_t k = 0; k < s.rows; k++) {
-        const REAL *x = (const REAL *)r->x + (s.first + k) * r->steps * F;
+    for (int64_t k = 0; k < rows; k++) {
+        int64_t image = g->slice.first + k;
+        const REAL *x = (const REAL *)r->x + image * r->steps * F;
         fetch(x + step_of_x(r, later) * F, F);
-        copy(in + k * across, x + step_of_x(r, t) * F, F);
+        x += step_of_x(r, t) * F;
+        if (r->drops)
+            copy_dropped(r, x, g->h + k * U, image, rows, in + k * (F + U));
+        else
+            copy(in + k * (F + U), x, F);
     }
 }
 
@@ -229,27 +249,24 @@ static void forward(const Rnn *r, int64_t number) {
     const int64_t F = r->features, U = r->units;
     REAL *own = (REAL *)r->scratch + f.slices + number * f.slice_size;
     REAL *in = own + f.in;
-    Gates g = {slice_of(r, number), in + F, own + f.wide, own + f.cell};
+    Gates g = {slice_of(r, number), in + F, own + f.wide, own + f.cell, F + U};
+    if (r->drops) g.h = own + f.state, g.h_row = U;
     if (!g.slice.rows) return;
     for (int64_t k = 0; k < g.slice.rows; k++) {
         int64_t image = g.slice.first + k;
-        copy(g.h + k * (F + U), (const REAL *)r->h0 + image * U, U);
+        copy(g.h + k * g.h_row, (const REAL *)r->h0 + image * U, U);
         if (r->c0) copy(g.cell + k * U, (const REAL *)r->c0 + image * U, U);
     }
     for (int64_t t = 0; t < r->steps; t++) {
-        inputs_forward(r, g.slice, t, in);
+        inputs_forward(r, &g, t, in);
         products_forward(r, &f, in, g.wide, g.slice.rows);
         gates_forward(r, &g, t);
     }
     for (int64_t k = 0; k < g.slice.rows; k++) {
         int64_t image = g.slice.first + k;
-        copy((REAL *)r->h + image * U, g.h + k * (F + U), U);
+        copy((REAL *)r->h + image * U, g.h + k * g.h_row, U);
         if (r->c) copy((REAL *)r->c + image * U, g.cell + k * U, U);
     }
 }
-
-const RnnRoutines RNN_ROUTINES = {
-    forward_scratch, forward_pack, forward, backward_scratch,
-    backward_pack,   backward,     sum};
 
 #endif

@@ -43,6 +43,25 @@ static void copy(REAL *restrict to, const REAL *restrict from, int64_t n) {
     }
 }
 
+static void multiply(REAL *restrict to, const REAL *restrict a, const REAL *restrict b,
+                     int64_t n) {
+    for (int64_t j = 0; j < n; j += VW) {
+        int lanes = n - j < VW ? (int)(n - j) : VW;
+        lanes_store(to + j, lanes_load(a + j, lanes) * lanes_load(b + j, lanes), lanes);
+    }
+}
+
+/* A row of x and of h as each gate sees them; copies lie `rows` rows apart. */
+static void copy_dropped(const Rnn *r, const REAL *x, const REAL *h, int64_t image,
+                         int64_t rows, REAL *to) {
+    const int64_t F = r->features, U = r->units, gates = rnn_gates(r);
+    for (int64_t k = 0; k < gates; k++, to += rows * (F + U)) {
+        int64_t place = k * r->batch + image;
+        multiply(to, x, (const REAL *)r->drop_x + place * F, F);
+        multiply(to + F, h, (const REAL *)r->drop_h + place * U, U);
+    }
+}
+
 /* Brings the lines of n elements near: what the next steps need lies far from what this
  * one does, in as many places as there are rows. */
 INLINE void fetch(const REAL *from, int64_t n) {

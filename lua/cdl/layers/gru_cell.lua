@@ -47,9 +47,9 @@ function GRUCell:call(x, states)
   return new, { new }
 end
 
-function GRUCell:fits_row(training)
+function GRUCell:fits_row()
   return self.reset_after and activations.name_of(self.activation) == "tanh"
-    and activations.name_of(self.recurrent_activation) == "sigmoid" and Cell.fits_row(self, training)
+    and activations.name_of(self.recurrent_activation) == "sigmoid"
 end
 
 return GRUCell

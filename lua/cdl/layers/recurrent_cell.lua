@@ -42,9 +42,12 @@ end
 
 -- ---- dropout: one mask for a whole sequence ----
 
+-- A rate of 1 drops nothing, as in Keras.
+local function is_rate(rate) return rate > 0 and rate < 1 end
+
 -- Masks of factors 0 and 1 / (1 - rate), shaped like x.
 local function draw_masks(self, x, rate, count)
-  if rate <= 0 or rate >= 1 then return nil end
+  if not is_rate(rate) then return nil end
   local ones, masks = recurrence.filled(x.shape, 1, x.dtype), {}
   for k = 1, count do masks[k] = random.dropout(ones, rate, x.shape, self.seed) end
   return masks
@@ -110,23 +113,34 @@ local KINDS = { SimpleRNN = 0, GRU = 1, LSTM = 2 }
 Cell.row_activations = { linear = 0, relu = 1, tanh = 2, sigmoid = 3 }
 
 --- Whether the row computes what this cell does; a subclass knows more.
-function Cell:fits_row(training)
-  return not (training and self.recurrent_dropout > 0 and self.recurrent_dropout < 1)
+function Cell:fits_row() return true end
+
+-- Factors {gates, batch, size} through which each gate sees something of that size.
+local function draw_factors(self, x, size, rate)
+  local shape = { self.gates, x.shape[1], size }
+  local ones = recurrence.filled(shape, 1, x.dtype)
+  return is_rate(rate) and random.dropout(ones, rate, shape, self.seed) or ones
 end
 
 --- Outputs {batch, steps, units} and the list of last states of a whole sequence; nil where the cell
 -- has to go step by step.
 function Cell:sequence(x, states, mask, training, reverse)
-  if not self:fits_row(training) then return nil end
-  if training and self.dropout > 0 and self.dropout < 1 then
+  if not self:fits_row() then return nil end
+  local drops = training and is_rate(self.recurrent_dropout)
+  if training and not drops and is_rate(self.dropout) then
     x = random.dropout(x, self.dropout, { x.shape[1], 1, x.shape[3] }, self.seed)
   end
   local bias = self.bias or recurrence.filled(self:bias_shape(), 0, x.dtype)
   local inputs = { x, self.kernel, self.recurrent_kernel, bias, table.unpack(states) }
   inputs[#inputs + 1] = mask
+  if drops then
+    inputs[#inputs + 1] = draw_factors(self, x, x.shape[3], self.dropout)
+    inputs[#inputs + 1] = draw_factors(self, x, self.units, self.recurrent_dropout)
+  end
   local run = training and saving_row or row
   local y, h, c = run({ KINDS[self.kind], reverse and 1 or 0,
-    self.row_activations[activations.name_of(self.activation)] }, nil, table.unpack(inputs))
+    self.row_activations[activations.name_of(self.activation)], 0, 0, drops and 1 or 0 }, nil,
+    table.unpack(inputs))
   return y, { h, #states > 1 and c or nil }
 end
 

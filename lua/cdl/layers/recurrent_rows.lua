@@ -27,7 +27,7 @@ local constraints = {
 local dropout = {
   { "dropout", "number", 0, min = 0, max = 1, doc = "share of the inputs dropped while training" },
   { "recurrent_dropout", "number", 0, min = 0, max = 1,
-    doc = "share of the state dropped on its way into the gates; step by step, which is slower" },
+    doc = "share of the state dropped on its way into the gates while training" },
 }
 local seed = { "seed", "integer", doc = "for dropout; drawn from cdl.random's seed if left out" }
 local reset_after = { "reset_after", "boolean", true,

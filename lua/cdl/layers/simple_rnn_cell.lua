@@ -22,8 +22,8 @@ function SimpleRNNCell:call(x, states)
   return h, { h }
 end
 
-function SimpleRNNCell:fits_row(training)
-  return self.row_activations[activations.name_of(self.activation)] and Cell.fits_row(self, training)
+function SimpleRNNCell:fits_row()
+  return self.row_activations[activations.name_of(self.activation)] ~= nil
 end
 
 return SimpleRNNCell

@@ -6,7 +6,7 @@
 #include "graph/ops/rules.h"
 #include "evaluate.h"
 
-enum { INPUTS = 7, ELEMENTS = 64 };
+enum { INPUTS = 9, ELEMENTS = 64 };
 
 /* An input: floats uniform in [low, high), or integers (which have no gradient). */
 typedef struct Input {
@@ -173,6 +173,16 @@ static const Case cases[] = {
     RNN(rnn, 0, 1, 1, 1, DIM1(2), {0}),
     RNN(rnn, 1, 0, 0, 3, DIM2(2, 6), {0}), RNN(rnn_saving, 1, 1, 0, 3, DIM2(2, 6), MASK),
     RNN(rnn, 2, 0, 0, 4, DIM1(8), STATE), RNN(rnn_saving, 2, 1, 0, 4, DIM1(8), STATE, MASK),
+#define FACTORS(gates)                                                                   \
+    {DIM3(gates, 2, 3), .integers = INTS(1, 0, 2, 1, 1, 0, 2, 1, 0, 1, 1, 2, 0, 1, 2, 1, \
+                                         0, 1, 1, 2, 1, 1, 0, 2)},                       \
+    {DIM3(gates, 2, 2), .integers = INTS(2, 0, 1, 1, 0, 1, 1, 2, 1, 0, 2, 1, 1, 1, 0, 2)}
+#define RNN_DROPS(op, kind, reverse, gates, bias, ...)                                   \
+    {OP_##op, {.i = {kind, reverse, 2, 0, 0, 1}},                                        \
+     {{DIM3(2, 4, 3), -1, 1}, {DIM2(3, 2 * gates), -1, 1}, {DIM2(2, 2 * gates), -1, 1},  \
+      {bias, -1, 1}, STATE, __VA_ARGS__, FACTORS(gates)}}
+    RNN_DROPS(rnn, 0, 0, 1, DIM1(2), MASK), RNN_DROPS(rnn_saving, 1, 1, 3, DIM2(2, 6), MASK),
+    RNN_DROPS(rnn, 2, 0, 4, DIM1(8), STATE),
 
     UNARY(softmax, -2, 2), UNARY(log_softmax, -2, 2),
 #define LABELS(low, high) \

@@ -13,7 +13,7 @@ enum { X, KERNEL_W, RECURRENT_W, BIAS, H0, C0, INPUTS };
 
 typedef struct Problem {
     int kind, activation;
-    bool reverse, masked;
+    bool reverse, masked, drops;
     int64_t batch, steps, features, units;
 } Problem;
 
@@ -21,7 +21,7 @@ typedef struct Problem {
  * sum(c dc). */
 typedef struct Reference {
     const Problem *problem;
-    double *in[INPUTS], *mask, *dy, *dh, *dc;
+    double *in[INPUTS], *mask, *drop_x, *drop_h, *dy, *dh, *dc;
     double *y, *h, *c;
     double *gates, *cells; /* (T, B, 4 U) and (T + 1, B, U) */
     double *din[INPUTS];
@@ -79,6 +79,19 @@ static const double *x_at(const Reference *r, int64_t b, int64_t t) {
     return r->in[X] + (b * p->steps + step_of_x(p, t)) * p->features;
 }
 
+/* The factors through which gate column n of row b sees x and h. */
+static double x_factor(const Reference *r, int64_t b, int64_t n, int64_t k) {
+    const Problem *p = r->problem;
+    if (!p->drops) return 1;
+    return r->drop_x[(n / p->units * p->batch + b) * p->features + k];
+}
+
+static double h_factor(const Reference *r, int64_t b, int64_t n, int64_t k) {
+    const Problem *p = r->problem;
+    if (!p->drops) return 1;
+    return r->drop_h[(n / p->units * p->batch + b) * p->units + k];
+}
+
 static bool masked_at(const Reference *r, int64_t b, int64_t t) {
     const Problem *p = r->problem;
     return p->masked && r->mask[b * p->steps + step_of_x(p, t)] == 0;
@@ -92,9 +105,9 @@ static void wide(const Reference *r, int64_t b, int64_t t, int64_t n, double par
     part[0] = r->in[BIAS][n];
     part[1] = p->kind == GRU ? r->in[BIAS][G + n] : 0;
     for (int64_t k = 0; k < p->features; k++)
-        part[0] += x[k] * r->in[KERNEL_W][k * G + n];
+        part[0] += x_factor(r, b, n, k) * x[k] * r->in[KERNEL_W][k * G + n];
     for (int64_t k = 0; k < p->units; k++)
-        part[1] += h[k] * r->in[RECURRENT_W][k * G + n];
+        part[1] += h_factor(r, b, n, k) * h[k] * r->in[RECURRENT_W][k * G + n];
 }
 
 /* One unit of one step: its gates (the GRU's fourth is q) and the new state and
@@ -178,12 +191,14 @@ static void spread(Reference *r, int64_t b, int64_t t, int64_t n, double from_x,
     const double *x = x_at(r, b, t), *h = state_before(r, b, t);
     double *dx = r->din[X] + (b * p->steps + step_of_x(p, t)) * F;
     for (int64_t k = 0; k < F; k++) {
-        dx[k] += from_x * r->in[KERNEL_W][k * G + n];
-        r->din[KERNEL_W][k * G + n] += from_x * x[k];
+        double d = from_x * x_factor(r, b, n, k);
+        dx[k] += d * r->in[KERNEL_W][k * G + n];
+        r->din[KERNEL_W][k * G + n] += d * x[k];
     }
     for (int64_t k = 0; k < U; k++) {
-        dh_before[k] += from_h * r->in[RECURRENT_W][k * G + n];
-        r->din[RECURRENT_W][k * G + n] += from_h * h[k];
+        double d = from_h * h_factor(r, b, n, k);
+        dh_before[k] += d * r->in[RECURRENT_W][k * G + n];
+        r->din[RECURRENT_W][k * G + n] += d * h[k];
     }
     r->din[BIAS][n] += from_x;
     if (p->kind == GRU) r->din[BIAS][G + n] += from_h;
@@ -274,18 +289,26 @@ static void run(Trial *t, const Problem *p, const char *name,
 
 /* The inputs that both kernels have; the mask is of the same dtype. */
 static void begin(Trial *t, const Problem *p, DType dtype) {
-    *t = (Trial){.call = {.attrs = {.i = {p->kind, p->reverse, p->activation}}}};
+    *t = (Trial){
+        .call = {.attrs = {.i = {p->kind, p->reverse, p->activation, 0, 0, p->drops}}}};
     int count = p->kind == LSTM ? 6 : 5;
     for (int k = 0; k < count; k++) {
         trial_in(t, dtype, shape_of_input(p, k));
         trial_fill(t, k, (uint64_t)k + 1, k == X ? -2 : -0.6, k == X ? 2 : 0.6);
     }
-    if (!p->masked) return;
-    Shape shape = {2, {p->batch, p->steps}};
-    trial_in(t, dtype, shape);
-    for (int64_t k = 0; k < shape_size(&shape); k++)
-        dtype_store(dtype, (char *)t->in[count].data + (size_t)k * dtype_size(dtype),
-                    (k * 7 + k / 3) % 4 != 0);
+    if (p->masked) {
+        Shape shape = {2, {p->batch, p->steps}};
+        trial_in(t, dtype, shape);
+        for (int64_t k = 0; k < shape_size(&shape); k++)
+            dtype_store(dtype, (char *)t->in[count].data + (size_t)k * dtype_size(dtype),
+                        (k * 7 + k / 3) % 4 != 0);
+    }
+    for (int k = 0; p->drops && k < 2; k++) {
+        int at = t->call.n_in;
+        trial_in(t, dtype,
+                 (Shape){3, {gates_of(p), p->batch, k ? p->units : p->features}});
+        trial_fill(t, at, (uint64_t)k + 30, 0, 1.5);
+    }
 }
 
 static void reference_begin(Reference *r, const Problem *p, const Trial *t) {
@@ -297,7 +320,9 @@ static void reference_begin(Reference *r, const Problem *p, const Trial *t) {
         r->in[k] = k < count ? copied(&t->in[k]) : doubles(states);
         r->din[k] = doubles(shape_size(&shape));
     }
-    r->mask = p->masked ? copied(&t->in[count]) : NULL;
+    if (p->masked) r->mask = copied(&t->in[count++]);
+    if (p->drops)
+        r->drop_x = copied(&t->in[count]), r->drop_h = copied(&t->in[count + 1]);
     r->y = doubles(states * p->steps);
     r->h = doubles(states);
     r->c = doubles(states);
@@ -307,7 +332,8 @@ static void reference_begin(Reference *r, const Problem *p, const Trial *t) {
 }
 
 static void reference_end(Reference *r) {
-    double *all[] = {r->mask, r->dy, r->dh, r->dc, r->y, r->h, r->c, r->gates, r->cells};
+    double *all[] = {r->mask, r->drop_x, r->drop_h, r->dy,    r->dh,   r->dc,
+                     r->y,    r->h,      r->c,      r->gates, r->cells};
     for (size_t k = 0; k < sizeof all / sizeof *all; k++) mem_free(all[k]);
     for (int k = 0; k < INPUTS; k++) mem_free(r->in[k]), mem_free(r->din[k]);
 }
@@ -390,8 +416,10 @@ static void chosen(void) {
     for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++)
         for (int kind = SIMPLE; kind <= LSTM; kind++)
             for (int dtype = DTYPE_FLOAT32; dtype <= DTYPE_FLOAT64; dtype++) {
-                Problem p = {kind,        2,           k % 2 == 1,  k % 3 == 1,
+                Problem p = {kind,        2,           k % 2 == 1,  k % 3 == 1, false,
                              sizes[k][0], sizes[k][1], sizes[k][2], sizes[k][3]};
+                try_rnn(&p, (DType)dtype);
+                p.drops = true;
                 try_rnn(&p, (DType)dtype);
             }
 }
@@ -407,6 +435,7 @@ static void any(void) {
                      .activation = (int)between(&state, 0, 3),
                      .reverse = between(&state, 0, 1),
                      .masked = between(&state, 0, 1),
+                     .drops = between(&state, 0, 2) == 0,
                      .batch = between(&state, 1, 40),
                      .steps = between(&state, 1, 12),
                      .features = between(&state, 1, 30),

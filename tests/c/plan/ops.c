@@ -6,7 +6,7 @@ typedef struct Case {
     OpId op;
     Attrs attrs;
     int n_in;
-    Type in[10];
+    Type in[11];
 } Case;
 
 /* clang-format off: the cases are a table. */
@@ -215,6 +215,12 @@ static const Case cases[] = {
      9,
      {T3(F, 35, 6, 20), T2(F, 20, 51), T2(F, 17, 51), T2(F, 2, 51), T2(F, 35, 17),
       T2(F, 35, 6), T3(F, 35, 6, 17), T1(U, 35 * 6 * 17 * 16), T2(F, 35, 17)}},
+    {OP_rnn_grad,
+     {{1, 0, 0, 3, 1, 1}, {0}},
+     11,
+     {T3(F, 20, 4, 9), T2(F, 9, 51), T2(F, 17, 51), T2(F, 2, 51), T2(F, 20, 17),
+      T3(F, 3, 20, 9), T3(F, 3, 20, 17), T3(F, 20, 4, 17), T1(U, 20 * 4 * 17 * 16),
+      T3(F, 20, 4, 17), T2(F, 20, 17)}},
     UNARY(softmax),
     UNARY(log_softmax),
     {OP_sparse_softmax_crossentropy, {{0}, {0}}, 2, {T2(F, 65, 10), T1(I, 65)}},
@@ -242,8 +248,8 @@ static const Case cases[] = {
  */
 static void compare(const Case *c) {
     Graph *g = graph_new();
-    Tensor ports[10];
-    NodeId in[10], out[OP_MAX_OUT + 1];
+    Tensor ports[11];
+    NodeId in[11], out[OP_MAX_OUT + 1];
     for (int k = 0; k < c->n_in; k++) {
         ports[k] = random_tensor(c->in[k].dtype, c->in[k].shape);
         in[k] = graph_input(g, k, c->in[k]);
