@@ -6,7 +6,7 @@ local RandomBrightness = ImageLayer:extend "RandomBrightness"
 RandomBrightness.doc = "While training, adds to each image a number of its own."
 RandomBrightness.signature = {
   ImageLayer.factor_row("factor", "what is added, as shares of the range of values, from -1 to 1"),
-  ImageLayer.range_row, ImageLayer.seed_row,
+  ImageLayer.range_row, ImageLayer.seed_row, ImageLayer.format_row,
 }
 
 function RandomBrightness:init()

@@ -7,7 +7,7 @@ RandomContrast.doc = "While training, stretches each image's values about the me
   .. "(x - mean) c + mean, with a c of its own."
 RandomContrast.signature = {
   ImageLayer.factor_row("factor", "c is from 1 to 1 + factor; with {low, high} from 1 - low to 1 + high"),
-  ImageLayer.range_row, ImageLayer.seed_row,
+  ImageLayer.range_row, ImageLayer.seed_row, ImageLayer.format_row,
 }
 
 function RandomContrast:init()

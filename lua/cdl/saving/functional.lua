@@ -253,13 +253,13 @@ end
 
 local MASKS = { mask = true, query_mask = true, value_mask = true, key_mask = true }
 
--- Keras writes the masks that it finds by itself among the arguments; ours find theirs. Likewise old
--- files say training = false in every call; for a nested model it means that it is frozen.
+-- Keras writes the masks that it finds by itself among the arguments; ours find theirs. Likewise files
+-- may say in every call whether the layer trains by default; for a nested model it means that it is frozen.
 local function call_options(layer, x, kwargs)
   local options, any = {}, false
   for key, value in pairs(kwargs) do
     local drop = value == null or (MASKS[key] and has_mask(x))
-      or (key == "training" and value == false and not class.is(layer, Model))
+      or (key == "training" and value == (layer.default_training or false) and not class.is(layer, Model))
     if not drop then options[key], any = value, true end
   end
   return any and options or nil

@@ -28,6 +28,7 @@ local rows = {
   SpatialDropout3D = { write = without_trainable, accepts = { data_format = "channels_last", noise_shape = null } },
   MultiHeadAttention = { spread = true },
   GroupedQueryAttention = { spread = true, class_name = "GroupQueryAttention" },
+  IntegerLookup = { accepts = { oov_method = "floormod" }, read = function(config) config.vocabulary_size = nil end },
   UpSampling1D = { write = function(config) config.size = single(config.size) end },
   ZeroPadding1D = { write = function(config) single_pair(config, "padding") end },
   Cropping1D = { write = function(config)
