@@ -55,7 +55,7 @@ local fit_signature = signature.new("fit", {
   { "profile", "boolean|string", false,
     doc = "print where the time of a step goes, at the end; a path: write a trace there, too" },
   { "keep_epochs", "integer", min = 0,
-    doc = "after how many last epochs the state stays in memory for model:rewind(epoch); 10, in 64 MB at most" },
+    doc = "so many states after an epoch stay in memory, for model:rewind(epoch); 10 in at most 32 MB if left out" },
   { "profile_callbacks", "boolean", false, doc = "print what each callback's hooks cost, at the end" },
 }, { method = true, doc = "trains the model and returns its History" })
 

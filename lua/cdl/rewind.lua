@@ -1,7 +1,8 @@
 --- Going back in a run: model:rewind(epoch).
 --
--- fit keeps the states after its last epochs (cdl/snapshot.lua) in memory: as many as `keep_epochs`
--- says and as MEMORY has room for, the newest ones. History needs no copies, since it can be cut back.
+-- fit keeps the states after its last epochs (cdl/snapshot.lua) in memory: as many as its `keep_epochs`
+-- says, or, where nobody has asked for them, what costs next to nothing. History needs no copies, since
+-- it can be cut back.
 local class = require "cdl.class"
 local core = require "cdl.core"
 local signature = require "cdl.signature"
@@ -10,16 +11,17 @@ local History = require "cdl.callbacks.history"
 
 local M = {}
 
-local MEMORY = 64 << 20 -- bytes, of all states together
-local COUNT = 10 -- of states, where fit's keep_epochs is left out;
-local ALL = 100 -- then after so many epochs those are passed over that take hardly longer than keeping,
+-- Where keep_epochs is left out:
+local COUNT = 10 -- states,
+local MEMORY = 32 << 20 -- bytes of them together;
+local ALL = 100 -- after so many epochs those are passed over that take hardly longer than keeping,
 local SHARE = 0.02 -- which may take this part of the time
 
 --- Begins a run: what was kept of the one before is let go. data: its parts that have a state, by
 -- mode; goes_on: its data cannot begin anew.
 function M.start(model, count, list, data, goes_on)
-  rawset(model, "_kept", { count = count or COUNT, quick = count == nil, list = list, data = data, goes_on = goes_on,
-    bytes = 0, states = {}, epochs = 0, due = 0 })
+  rawset(model, "_kept", { count = count or COUNT, memory = count and math.huge or MEMORY, unasked = count == nil,
+    list = list, data = data, goes_on = goes_on, bytes = 0, states = {}, epochs = 0, due = 0 })
 end
 
 -- Lets go of a state; gives its contents, whose tensors the next one may use.
@@ -48,9 +50,10 @@ local function keep(model, kept, epoch)
     return
   end
   local bytes, old = snapshot.bytes(contents), nil
-  while #kept.states > 0 and (#kept.states >= kept.count or kept.bytes + bytes > MEMORY) do old = drop(kept, 1) end
-  if bytes > MEMORY then
-    kept.problem = ("it takes %.0f MB, and all of them may take %.0f MB"):format(bytes / 2^20, MEMORY / 2^20)
+  while #kept.states > 0 and (#kept.states >= kept.count or kept.bytes + bytes > kept.memory) do old = drop(kept, 1) end
+  if bytes > kept.memory then
+    kept.problem = ("it takes %.0f MB, and all of them may take %.0f MB where keep_epochs is not given"):format(
+      bytes / 2^20, kept.memory / 2^20)
     return
   end
   kept.bytes = kept.bytes + bytes
@@ -61,7 +64,7 @@ end
 function M.keep(model, epoch)
   local kept, now = rawget(model, "_kept"), core.clock()
   kept.epochs = kept.epochs + 1
-  if kept.quick and kept.epochs > ALL and now < kept.due then return end
+  if kept.unasked and kept.epochs > ALL and now < kept.due then return end
   keep(model, kept, epoch)
   local after = core.clock()
   kept.due = after + (after - now) / SHARE
@@ -105,8 +108,8 @@ M.rewind = signature.method("rewind", {
 }, "Puts the model back into its state after that epoch of its last fit: weights, optimizer, counters of random "
   .. "numbers. In a hook of the fit also its callbacks, history and data go back, the hook's event ends, and the "
   .. "run goes on with the next epoch, as it did then or with what the hook changes. After the fit, "
-  .. "fit(x, y, {initial_epoch = epoch + 1, epochs = n}) goes on with the same numbers. fit keeps the last states, "
-  .. "keep_epochs of them and at most 64 MB.", function(self, epoch)
+  .. "fit(x, y, {initial_epoch = epoch + 1, epochs = n}) goes on with the same numbers. fit keeps the states after "
+  .. "its last epochs: keep_epochs of them, or 10 in at most 32 MB.", function(self, epoch)
     local kept, index = find(self, epoch)
     local contents, where = kept.states[index].contents, ("the state after epoch %d"):format(epoch)
     if not self._fitting then
