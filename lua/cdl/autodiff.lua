@@ -108,7 +108,8 @@ end
 --- A function that traces f once per input types and then runs the plan.
 local function jit(f, name)
   local cache, steps = M.new_cache(name), new_steps(name)
-  local stream, seedings = ("%s#%d"):format(name, random.next_function()), random.seedings()
+  local number, seedings = random.next_function(steps), random.seedings()
+  local stream = ("%s#%d"):format(name, number)
   return function(...)
     if core.in_trace() then return f(...) end
     if symbol.any(...) then return symbol.record(f, { name = name }, ...) end
@@ -133,8 +134,15 @@ local function jit(f, name)
     end)
     local inputs = {}
     for i, at in ipairs(tensors) do inputs[i] = args[at] end
-    if program.pack then return program.pack(program.plan:run(table.unpack(inputs))) end
-    return program.plan:run(table.unpack(inputs))
+    local own, step = nil, random.step_within(number)
+    if step then
+      own = core.value(steps)
+      core.assign(steps, step)
+    end
+    local results = table.pack(program.plan:run(table.unpack(inputs)))
+    if step then core.assign(steps, own) end
+    if program.pack then return program.pack(table.unpack(results, 1, results.n)) end
+    return table.unpack(results, 1, results.n)
   end
 end
 

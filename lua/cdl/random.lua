@@ -13,9 +13,10 @@ local M = {}
 
 local seed, weight_draws, models, functions
 local seedings = 0
+local function_steps -- by the function's number: the variable that counts its steps
 
 --- A stream of eager draws: its name and how often it was drawn from.
-function M.new_stream(name) return { hash = core.hash(name), draws = 0 } end
+function M.new_stream(name) return { hash = core.hash(name), draws = 0, calls = {} } end
 
 local eager = M.new_stream "eager"
 local stream_now = eager
@@ -46,6 +47,7 @@ end
 local function set_seed(value)
   eager.draws, weight_draws, models, functions = 0, 0, 0, 0
   seedings = seedings + 1
+  function_steps = setmetatable({}, { __mode = "v" })
   change_seed(value)
 end
 
@@ -64,8 +66,10 @@ set_seed(core.entropy())
 
 --- The state of everything random outside of models, a table for snapshots.
 function M.state()
+  local steps = {}
+  for number, variable in pairs(function_steps) do steps[number] = core.item(core.value(variable)) end
   return { seed = seed, given = given, eager_draws = eager.draws, weight_draws = weight_draws,
-    models = models, functions = functions }
+    models = models, functions = functions, steps = steps }
 end
 
 --- Takes the seed of such a state: first, where something is still drawn before load_state.
@@ -79,6 +83,9 @@ function M.load_state(state)
   M.load_seed(state)
   eager.draws, weight_draws, models = state.eager_draws, state.weight_draws, state.models
   functions = state.functions
+  for number, count in pairs(state.steps) do
+    if function_steps[number] then core.assign(function_steps[number], count) end
+  end
 end
 
 --- The number of a model since the seed was set: part of its streams.
@@ -87,10 +94,20 @@ function M.next_model()
   return models
 end
 
---- The number of a traced function since the seed was set: part of its streams.
-function M.next_function()
+--- The number of a traced function since the seed was set: part of its streams. steps: the variable
+-- that counts its steps.
+function M.next_function(steps)
   functions = functions + 1
+  function_steps[functions] = steps
   return functions
+end
+
+--- The step of a call of that function within a stream; nil outside of streams, where it counts itself.
+function M.step_within(number)
+  if stream_now == eager then return nil end
+  local call = (stream_now.calls[number] or 0) + 1
+  stream_now.calls[number] = call
+  return (stream_now.hash & 0xffffffffffff) + call
 end
 
 --- How often the seed was set: traced functions count their steps from there.

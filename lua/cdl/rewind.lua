@@ -85,13 +85,9 @@ end
 
 -- Where the loop goes on. Data that cannot begin anew stay where they are.
 local function place_of(kept, contents)
-  local place = { epoch = contents.epoch, batch = 0, pass = contents.pass, drawn = contents.drawn }
-  if not kept.goes_on then return place end
-  place.pass, place.drawn = 0, 0
-  if not kept.data.train then
-    core.warn "rewind: the generator goes on where it is; cdl.data.from_generator makes data that begin anew"
-  end
-  return place
+  local known = not kept.goes_on
+  return { epoch = contents.epoch, batch = 0, pass = known and contents.pass or 0,
+    drawn = known and contents.drawn or 0 }
 end
 
 local function cut_history(list, epoch)
@@ -119,6 +115,9 @@ M.rewind = signature.method("rewind", {
     end
     local ok, problem = core.move_run(self, place_of(kept, contents))
     if not ok then core.raise("rewind: " .. problem) end
+    if kept.goes_on and not kept.data.train then
+      core.warn "rewind: the generator goes on where it is; cdl.data.from_generator makes data that begin anew"
+    end
     snapshot.restore(contents, self, kept.list, kept.data, where)
     cut_history(kept.list, epoch)
     self.stop_training = false

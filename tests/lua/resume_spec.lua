@@ -44,10 +44,14 @@ end
 
 -- Notes the logs of all batches, and draws a number of its own with each.
 local Observer = cdl.Callback:extend "Observer"
-function Observer:init(stop) self.list, self.batches, self.stop = {}, 0, stop end
+function Observer:init(options)
+  self.list, self.batches, self.stop = {}, 0, options.stop
+  self.draw = options.jit and options.jit()
+end
 function Observer:on_train_batch_end(batch, logs)
   self.batches = self.batches + 1
   self.list[#self.list + 1] = { batch, logs.loss, logs.acc, cdl.random.uniform({ 1 }):item() }
+  if self.draw then self.list[#self.list + 1] = self.draw(cdl.zeros { 1 }):item() end
   if self.batches == self.stop then self.model.stop_training = true end
 end
 function Observer:on_test_end(logs) self.list[#self.list + 1] = { "test", logs.loss } end
@@ -61,7 +65,7 @@ function Observer:load_state(state) self.list, self.batches = state.list, state.
 -- The run of a script; it ends with an error at the begin of batch `kill`, counted over epochs.
 local function run(place, kill, options)
   local model, x, y = start()
-  local seen, count = Observer(options.stop), 0
+  local seen, count = Observer(options), 0
   local args = { epochs = 3, verbose = 0, batch_size = not options.data and BATCH or nil,
     validation_split = not options.data and not options.validation and 0.25 or 0,
     steps_per_epoch = options.steps, validation_steps = options.validation_steps }
@@ -124,6 +128,14 @@ describe("a run that was cut short goes on at the batch", function()
     check { data = data }
     check { data = data, steps = 4 }
     check { data = function(x, y) return cdl.data.Dataset(x, y):shuffle():batch(BATCH) end }
+  end)
+
+  it("with traced functions that draw, in the data and in hooks", function()
+    local noise = function(a) return a + cdl.random.normal { shape = a.shape, stddev = 0.1 } end
+    check { jit = function() return cdl.jit(noise) end, data = function(x, y)
+      local traced = cdl.jit(noise)
+      return cdl.data.Dataset(x, y):map(function(a, b) return traced(a), b end):shuffle(9):batch(BATCH)
+    end }
   end)
 
   it("with a dataset that is kept in memory", function()
