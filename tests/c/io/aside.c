@@ -31,7 +31,7 @@ static void check_fails(Start *start) {
 }
 
 /* A process has no end of a pipe but its own, so a byte cannot reach it. */
-int main(void) {
+static void ends_are_told_once(void) {
     Aside aside = {0};
     Err err = {0};
     int ends[2];
@@ -41,17 +41,26 @@ int main(void) {
     CHECK(aside_look(&aside, false, &err) == ASIDE_RUNS);
     CHECK(write(ends[1], "x", 1) == 1);
     CHECK(aside_look(&aside, true, &err) == ASIDE_DONE);
+    CHECK(aside_look(&aside, true, &err) == ASIDE_NONE);
 
     CHECK(aside_fork(&aside, wait_for_go, &ends[0], &err));
     CHECK(aside_look(&aside, true, &err) == ASIDE_FAILED);
     CHECK(strcmp(err.text, "no byte came") == 0);
+    close(ends[0]);
+    close(ends[1]);
+}
 
-    err = (Err){0};
+static void failures_say_why(void) {
+    check_fails(aside_thread);
+    check_fails(aside_fork);
+}
+
+static void a_process_that_is_killed_has_failed(void) {
+    Aside aside = {0};
+    Err err = {0};
     CHECK(aside_fork(&aside, die, NULL, &err));
     CHECK(aside_look(&aside, true, &err) == ASIDE_FAILED);
     CHECK(strstr(err.text, "ended by signal 9") != NULL);
-
-    check_fails(aside_thread);
-    check_fails(aside_fork);
-    return 0;
 }
+
+TEST_MAIN(ends_are_told_once, failures_say_why, a_process_that_is_killed_has_failed)
