@@ -296,7 +296,8 @@ function M.fit(...)
   local _ <close> = setmetatable({}, { __close = function()
     model._fitting, model.callbacks = nil, nil
   end })
-  if keeper and keeper:start(fit_keeper.identify(run, args, data_of)) then
+  local has_ended = keeper and keeper:start(fit_keeper.identify(run, args, data_of)) or false
+  if has_ended then
     history.stop_reason = "completed"
   elseif args.profile then
     history.steps = run_profiled(run, args.profile)
@@ -307,7 +308,7 @@ function M.fit(...)
     history.profile = callback_profile.name(run.profile, list)
     callback_profile.print(history.profile)
   end
-  if probe then probe:finish(model, list, history) end
+  if probe then probe:finish(model, list, history, has_ended) end
   return history
 end
 

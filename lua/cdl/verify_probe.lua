@@ -56,10 +56,12 @@ local function files_of(list, history)
   return files
 end
 
---- Writes down how the fit has ended, and where the script's output is then.
-function Probe:finish(model, list, history)
+--- Writes down how the fit has ended, and where the script's output is then. not_trained: it had ended
+-- before already.
+function Probe:finish(model, list, history, not_trained)
   local contents = snapshot.take(model, list, { epoch = 0, batch = 0 })
   contents.identity, contents.files, contents.stop_reason = {}, files_of(list, history), history.stop_reason
+  contents.not_trained = not_trained
   io.stdout:flush()
   contents.output = io.stdout:seek "cur"
   local ok, problem = snapshot.write(M.record(self.folder, self.number), contents)

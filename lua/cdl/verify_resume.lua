@@ -99,7 +99,7 @@ local function is_timed(key) return key:find "^TimeLimit" ~= nil end
 local function end_difference(a, b)
   local found = history_difference(a.callbacks.History_1 or {}, b.callbacks.History_1 or {})
     or weights_difference(a.model, b.model) or difference("the random numbers", a.random, b.random)
-    or difference("why training ended", a.stop_reason, b.stop_reason)
+    or (not b.not_trained and difference("why training ended", a.stop_reason, b.stop_reason) or nil)
   for _, key in ipairs(not found and words.sorted_keys(a.callbacks) or {}) do
     local state, other = a.callbacks[key], b.callbacks[key]
     found = found or (not is_timed(key) and difference(("callback '%s'"):format(key), state, other))
@@ -189,9 +189,14 @@ local function compare(whole, cut)
   return found and "what the script prints after its last fit: " .. found
 end
 
--- What a run said of things that are not as they were.
+-- What the run that ended said of a run that goes on.
 local function warnings_in(folder)
-  return read(folder .. "/errors"):match "[^\n]*not everything is as it was.*"
+  local texts = {}
+  for line in read(folder .. "/errors"):gmatch "[^\n]+" do
+    local starts = line:find("goes on", 1, true)
+    if starts or (#texts > 0 and line:find "^  ") then texts[#texts + 1] = line end
+  end
+  return table.concat(texts, "\n")
 end
 
 local function say(...)
@@ -230,7 +235,7 @@ function Verification:verify()
     local folder = self:run_with_kills(round)
     local found = compare(whole, folder)
     if found then
-      return ("%s\n%s"):format(found, warnings_in(folder) or ""):gsub("\n$", "")
+      return ("%s\n%s"):format(found, warnings_in(folder)):gsub("\n$", "")
     end
   until self.kills >= self.wanted
   say(("killed %d times in %d run%s: no difference"):format(self.kills, round, round > 1 and "s" or ""))

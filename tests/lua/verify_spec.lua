@@ -60,6 +60,21 @@ describe("verify-resume", function()
     assert.matches("differs when it is killed: fit 1: the logs of epoch %d: [%w_]+: was [%d.e-]+, is [%d.e-]+", errors)
   end)
 
+  it("tells why, where the run knows", function()
+    local path = folder:write("train.lua", [[
+      local cdl = require "cdl"
+      local model = cdl.Sequential { cdl.layers.Dense { 1, input_shape = { 2 } } }
+      model:compile { optimizer = "sgd", loss = "mse" }
+      local turn = 0
+      model:fit(function()
+        turn = turn + 1
+        return cdl.full({ 2, 2 }, turn), cdl.ones { 2, 1 }
+      end, { steps_per_epoch = 200, epochs = 8, verbose = 0 })]])
+    local status, _, errors = program.run { "verify-resume", "--kills", "20", path }
+    assert.equal(1, status)
+    assert.matches("its generator cannot tell where it was", errors, 1, true)
+  end)
+
   local function refused(text, pattern)
     local status, _, errors = program.run { "verify-resume", folder:write("train.lua", text) }
     assert.equal(1, status)
