@@ -3,12 +3,17 @@ local core = require "cdl.core"
 
 local M = {}
 
---- With `resume` the run is kept in that folder, also when it has ended.
+local INTERVAL = 60 -- seconds between two snapshots within an epoch
+
+--- With `resume` the run is kept in that folder, also when it has ended: after every epoch, and in long
+-- ones after every INTERVAL.
 function M.add(list, folder)
   if folder == "" then core.raise "fit: resume must be the name of a folder, got \"\"" end
   local keeper = list:keeper()
   if not keeper then
-    list:add(require "cdl.callbacks.backup_and_restore" (folder))
+    keeper = require "cdl.callbacks.backup_and_restore" (folder)
+    keeper:save_every(INTERVAL)
+    list:add(keeper)
   elseif keeper.backup_dir ~= folder then
     core.raise(("fit: resume names the folder '%s', BackupAndRestore '%s'; give one"):format(folder,
       keeper.backup_dir))

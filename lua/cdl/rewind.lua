@@ -120,6 +120,8 @@ M.rewind = signature.method("rewind", {
     end
     snapshot.restore(contents, self, kept.list, kept.data, where)
     cut_history(kept.list, epoch)
+    local keeper = kept.list:keeper()
+    if keeper then keeper:rewound() end
     self.stop_training = false
     while #kept.states >= index do drop(kept, #kept.states) end
   end)

@@ -182,6 +182,18 @@ describe("a run that was cut short goes on at the batch", function()
   end)
 end)
 
+it("a long epoch is saved on the way, by time", function()
+  local model, x, y = start()
+  local keeper = callbacks.BackupAndRestore { folder "run", delete_checkpoint = false }
+  keeper:save_every(1e-6)
+  problem_of(model.fit, model, x, y, { batch_size = BATCH, verbose = 0, callbacks = { keeper,
+    { name = "killer", on_train_batch_begin = function(_, batch)
+      keeper:wait()
+      if batch == 5 then error "killed" end
+    end } } })
+  assert.equal(4, require "cdl.snapshot".read(folder "run/latest.safetensors").batch)
+end)
+
 describe("a generator that cannot tell where it was", function()
   local function endless(x, y) return function() return x[{ { 1, BATCH } }], y[{ { 1, BATCH } }] end end
 

@@ -148,6 +148,27 @@ describe("rewind in a hook", function()
   end)
 end)
 
+it("a run that went back and is cut short then goes on from where it went back to", function()
+  local model, x, y = start()
+  local function run(kill)
+    local times = 0
+    return fit(model, x, y, { resume = folder "run", epochs = 5 }, { name = "back", on_epoch_end = function(self, epoch)
+      if epoch ~= 4 then return end
+      self.model:rewind(2)
+      self.model.optimizer.learning_rate = 0.5
+    end, on_train_batch_begin = function(self)
+      times = times + 1
+      if times == kill then error "killed" end
+      if self.model.optimizer.learning_rate == 0.5 then self.on_epoch_end = nil end
+    end })
+  end
+  problem_of(run, 21) -- the first batch of epoch 3, the second time
+  model, x, y = start()
+  local history = run()
+  assert.same({ 1, 2, 3, 4, 5 }, history.epoch)
+  assert.equal(0.5, model.optimizer.learning_rate)
+end)
+
 describe("rewind after fit", function()
   it("lets another fit go on with the same bits", function()
     local model, x, y = start()

@@ -54,6 +54,14 @@ function BackupAndRestore:keep_in(folder, frequency)
   self.on_train_batch_end = frequency ~= "epoch" and self.count_batch or nil
 end
 
+--- Keeps runs with a snapshot within epochs, too, at most every so many seconds.
+function BackupAndRestore:save_every(seconds)
+  self.batch_interval, self.on_train_batch_end = seconds, self.save_batch
+end
+
+--- The run has gone back to an earlier state (model:rewind): what is kept goes back with it.
+function BackupAndRestore:rewound() self.is_rewound = true end
+
 -- ---- reading ----
 
 -- A process that has ended, but that nobody has asked about yet, is still listed; it has no command.
@@ -184,6 +192,7 @@ local function save(self, place)
     local ok, problem = os.rename(self.path, self.path_before)
     if not ok then return note_failure(self, "cannot keep the snapshot before: " .. problem) end
   end
+  self.saved_at = core.clock()
   local saved, problem = snapshot.write(self.path, contents, true)
   if not saved then return note_failure(self, problem) end
   if saved == true then self.problem = nil else self.saver = saved end
@@ -206,7 +215,7 @@ function BackupAndRestore:on_train_begin()
   end
   core.make_folder(self.backup_dir)
   local found = self.found
-  self.batches_seen, self.problem = 0, nil
+  self.batches_seen, self.problem, self.saved_at = 0, nil, core.clock()
   if found then
     tell(self, found, restore(self, found))
     if self.is_over then model.stop_training = true end
@@ -220,9 +229,17 @@ end
 function BackupAndRestore:on_epoch_begin(epoch)
   local found = self.found
   self.found, self.current_epoch = nil, epoch
+  if self.is_rewound then save(self, place_at(epoch, 0)) end
+  self.is_rewound = nil
   if not (found and found.batch > 0) then return end
   restore(self, found)
   self.model.stop_training = found.stop
+end
+
+--- on_train_batch_end of one that has save_every.
+function BackupAndRestore:save_batch(batch)
+  if core.clock() - self.saved_at < self.batch_interval or not has_saved(self) then return end
+  save(self, place_at(self.current_epoch, batch))
 end
 
 function BackupAndRestore:on_epoch_end(epoch)
