@@ -67,7 +67,8 @@ bool aside_fork(Aside *aside, AsideWork *work, void *context, Err *err) {
         close(ends[0]);
         return fail(err, "start a process", reason);
     }
-    *aside = (Aside){.process = process, .report = ends[0], .state = ASIDE_RUNS};
+    *aside = (Aside){
+        .owner = program, .process = process, .report = ends[0], .state = ASIDE_RUNS};
     return true;
 }
 
@@ -110,7 +111,8 @@ static void *run_thread(void *argument) {
 /* Signals are for the main thread. */
 bool aside_thread(Aside *aside, AsideWork *work, void *context, Err *err) {
     sigset_t all, before;
-    *aside = (Aside){.work = work, .context = context, .state = ASIDE_RUNS};
+    *aside =
+        (Aside){.owner = getpid(), .work = work, .context = context, .state = ASIDE_RUNS};
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int reason = pthread_create(&aside->thread, NULL, run_thread, aside);
@@ -130,7 +132,7 @@ static AsideState look_at_thread(Aside *aside, bool wait, Err *err) {
 
 AsideState aside_look(Aside *aside, bool wait, Err *err) {
     AsideState state = (AsideState)atomic_load(&aside->state);
-    if (state == ASIDE_NONE) return ASIDE_NONE;
+    if (state == ASIDE_NONE || aside->owner != getpid()) return ASIDE_NONE;
     state = aside->process ? look_at_process(aside, wait, err)
                            : look_at_thread(aside, wait, err);
     if (state != ASIDE_RUNS) atomic_store(&aside->state, ASIDE_NONE);

@@ -27,6 +27,7 @@ typedef enum AsideState { ASIDE_NONE, ASIDE_RUNS, ASIDE_DONE, ASIDE_FAILED } Asi
 typedef struct Aside {
     AsideWork *work;
     void *context;
+    pid_t owner;   /* the process that began it; in a forked copy of that there is none */
     pid_t process; /* 0: a thread, */
     pthread_t thread;
     int report; /* where a process says why it failed */

@@ -190,20 +190,19 @@ static int core_safetensors_save_aside(lua_State *L) {
     return started ? 1 : script_push_failure(L, &err);
 }
 
-/* core.saver_look(saver, wait) -> nil: it is still at work; true; or false, message. After
- * its end it must not be asked again. */
+/* core.saver_look(saver, wait) -> nil: it is still at work; true; or false, message: how it
+ * ended, which is told once. */
 static int core_saver_look(lua_State *L) {
     Err err = {0};
     Saver *saver = luaL_checkudata(L, 1, SAVER_META);
     AsideState state = aside_look(&saver->aside, lua_toboolean(L, 2), &err);
-    luaL_argcheck(L, state != ASIDE_NONE, 1, "it has ended before");
     if (state == ASIDE_RUNS) {
         lua_pushnil(L);
         return 1;
     }
     saver_free(saver);
-    lua_pushboolean(L, state == ASIDE_DONE);
-    if (state == ASIDE_DONE) return 1;
+    lua_pushboolean(L, state != ASIDE_FAILED);
+    if (state != ASIDE_FAILED) return 1;
     lua_pushstring(L, err.text);
     return 2;
 }

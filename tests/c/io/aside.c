@@ -50,6 +50,24 @@ static void ends_are_told_once(void) {
     close(ends[1]);
 }
 
+static bool has_none(void *context, Err *err) {
+    return aside_look(context, true, err) == ASIDE_NONE || err_set(err, "there is one");
+}
+
+static void a_copy_of_the_process_has_none(void) {
+    Aside first = {0}, second = {0};
+    Err err = {0};
+    int ends[2];
+    CHECK(pipe(ends) == 0);
+    CHECK(aside_thread(&first, wait_for_go, &ends[0], &err));
+    CHECK(aside_fork(&second, has_none, &first, &err));
+    CHECK(aside_look(&second, true, &err) == ASIDE_DONE);
+    CHECK(write(ends[1], "x", 1) == 1);
+    CHECK(aside_look(&first, true, &err) == ASIDE_DONE);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void failures_say_why(void) {
     check_fails(aside_thread);
     check_fails(aside_fork);
@@ -63,4 +81,5 @@ static void a_process_that_is_killed_has_failed(void) {
     CHECK(strstr(err.text, "ended by signal 9") != NULL);
 }
 
-TEST_MAIN(ends_are_told_once, failures_say_why, a_process_that_is_killed_has_failed)
+TEST_MAIN(ends_are_told_once, a_copy_of_the_process_has_none, failures_say_why,
+          a_process_that_is_killed_has_failed)
