@@ -5,6 +5,7 @@
 -- `_results(mode)`, the plan of the metrics' results and their names; `_reset_metrics(mode)`;
 -- and the names of its inputs and outputs. Modes are "train", "test" and "predict".
 local core = require "cdl.core"
+local arguments = require "cdl.fit_arguments"
 local fit_data = require "cdl.fit_data"
 local fit_keeper = require "cdl.fit_keeper"
 local fit_stream = require "cdl.fit_stream"
@@ -22,91 +23,6 @@ local ProgbarLogger = require "cdl.callbacks.progbar_logger"
 local M = {}
 
 local DEFAULT_BATCH = 32
-
-local common = {
-  batch_size = { "batch_size", "integer", min = 1,
-    doc = "samples in a step; 32, or as many as make the given number of steps" },
-  verbose = { "verbose", "any", "auto",
-    doc = "0 silent, 1 a bar, 2 a line an epoch; 'auto' is 1 on a terminal, else 2" },
-  callbacks = { "callbacks", "any", doc = "a callback or a list of them" },
-  sample_weight = { "sample_weight", "any", doc = "a weight for each sample" },
-}
-
-local fit_signature = signature.new("fit", {
-  { "model", "any", required = true },
-  { "x", "data", doc = "inputs: a tensor, a list, or a dict by input name; or a generator, or a Dataset" },
-  { "y", "data", doc = "targets: the same by output" },
-  common.batch_size,
-  { "epochs", "integer", 1, min = 0, doc = "number of the last epoch" },
-  common.verbose,
-  common.callbacks,
-  { "validation_split", "number", 0, min = 0, below = 1,
-    doc = "this part of the samples, the last ones, is kept for validation" },
-  { "validation_data", "any", doc = "{x, y} or {x, y, sample_weight}; or a generator, or a Dataset" },
-  { "shuffle", "any", doc = "true, or left out: a new order each epoch; 'batch': within batches; false" },
-  { "class_weight", "any", doc = "weights by class label: {[0] = 1.0, [1] = 3.0}" },
-  common.sample_weight,
-  { "initial_epoch", "integer", 1, min = 1, doc = "number of the first epoch" },
-  { "steps_per_epoch", "integer", min = 1, doc = "batches in an epoch; the next one goes on there" },
-  { "validation_steps", "integer", min = 1, doc = "batches of a validation" },
-  { "validation_batch_size", "integer", min = 1, doc = "batch_size when left out" },
-  { "validation_freq", "any", 1, doc = "validate in every n-th epoch, or in a list of epochs" },
-  { "resume", "string",
-    doc = "folder: keeps the run there, saved each epoch and each minute; goes on with one that was cut short" },
-  { "profile", "boolean|string", false,
-    doc = "print where the time of a step goes, at the end; a path: write a trace there, too" },
-  { "keep_epochs", "integer", min = 0,
-    doc = "so many states after an epoch stay in memory, for model:rewind(epoch); 10 in at most 32 MB if left out" },
-  { "profile_callbacks", "boolean", false, doc = "print what each callback's hooks cost, at the end" },
-}, { method = true, doc = "trains the model and returns its History" })
-
-local evaluate_signature = signature.new("evaluate", {
-  { "model", "any", required = true },
-  { "x", "data", doc = "inputs; or a generator, or a Dataset" },
-  { "y", "data", doc = "targets" },
-  common.batch_size, common.verbose, common.sample_weight,
-  { "steps", "integer", min = 1, doc = "number of batches; all when left out" },
-  common.callbacks,
-  { "return_dict", "boolean", false, doc = "a table by name in place of several values" },
-}, { method = true, doc = "the loss and the metrics on data, as several values" })
-
-local predict_signature = signature.new("predict", {
-  { "model", "any", required = true },
-  { "x", "data", doc = "inputs; or a generator, or a Dataset, whose targets are passed over" },
-  common.batch_size, common.verbose,
-  { "steps", "integer", min = 1, doc = "number of batches; all when left out" },
-  common.callbacks,
-}, { method = true, doc = "the model's outputs for data" })
-
-local function read_verbose(where, verbose)
-  if verbose == "auto" then return ProgbarLogger.resolve_verbose(verbose) end
-  local level = math.type(verbose) and math.tointeger(verbose)
-  if level and level >= 0 and level <= 2 then return level end
-  core.raise(("%s: verbose must be 0, 1, 2 or 'auto', got %s"):format(where,
-    signature.describe(verbose)))
-end
-
-local function read_shuffle(shuffle)
-  if shuffle == true or shuffle == nil then return "rows" elseif shuffle == false then return "none" end
-  if shuffle == "batch" then return "batch" end
-  core.raise(("fit: shuffle must be true, false or 'batch', got %s"):format(
-    signature.describe(shuffle)))
-end
-
--- An integer n, or a list of epochs: the loop's two fields.
-local function read_validation_freq(freq)
-  local every = math.type(freq) and math.tointeger(freq)
-  if every and every >= 1 then return every end
-  local ok = type(freq) == "table" and getmetatable(freq) == nil
-  local epochs = {}
-  for i, epoch in ipairs(ok and freq or {}) do
-    epochs[i] = math.type(epoch) and math.tointeger(epoch)
-    ok = ok and epochs[i]
-  end
-  if ok and #epochs > 0 then return nil, epochs end
-  core.raise(("fit: validation_freq must be a number of epochs, at least 1, or a list of epoch "
-    .. "numbers, got %s"):format(signature.describe(freq)))
-end
 
 -- The number of samples in a batch. Given the number of steps alone, they share the data.
 local function batch_rows(data, batch_size, steps)
@@ -213,7 +129,7 @@ end
 
 -- What the run needs of validation: its part and when it is due.
 local function plan_validation(run, args, data, batch_size)
-  run.validation_every, run.validation_epochs = read_validation_freq(args.validation_freq)
+  run.validation_every, run.validation_epochs = arguments.validation_freq(args.validation_freq)
   if not data then return end
   local batch = batch_rows(data, args.validation_batch_size or batch_size, args.validation_steps)
   run.test = part(data, batch, args.validation_steps)
@@ -249,7 +165,7 @@ local function is_of_tensors(data) return data and not data.stream and not data.
 
 --- model:fit(x [, y [, options]]): trains the model; returns its History.
 function M.fit(...)
-  local args = fit_signature:read(...)
+  local args = arguments.fit:read(...)
   local model, data_of = args.model, {}
   check_not_fitting(model, "fit")
   model:need_compiled "fit"
@@ -258,7 +174,7 @@ function M.fit(...)
     core.warn(("fit: %s changed in model '%s' since it was compiled; call compile again for "
       .. "that to take effect"):format(changed, model.name))
   end
-  local verbose, shuffle = read_verbose("fit", args.verbose), read_shuffle(args.shuffle)
+  local verbose, shuffle = arguments.verbose("fit", args.verbose), arguments.shuffle(args.shuffle)
   local run = new_run(model, "fit", data_of)
   local probe <close> = verify_probe.begin()
   local list, history = fit_callbacks(args, verbose, probe)
@@ -322,7 +238,7 @@ local function read_evaluation(where, args, only_x)
 end
 
 local function start_evaluation(run, where, args, data, batch)
-  local verbose = read_verbose(where, args.verbose)
+  local verbose = arguments.verbose(where, args.verbose)
   local list = CallbackList(where, args.callbacks)
   add_progress(list, verbose)
   run.callbacks = list
@@ -346,7 +262,7 @@ end
 
 --- model:evaluate(x [, y [, options]]): the loss and the metrics, as several values.
 function M.evaluate(...)
-  local args = evaluate_signature:read(...)
+  local args = arguments.evaluate:read(...)
   local model = args.model
   model:need_compiled "evaluate"
   local data = read_evaluation("evaluate", args, false)
@@ -361,7 +277,7 @@ end
 
 --- model:predict(x [, options]): the outputs for all samples, in the model's structure.
 function M.predict(...)
-  local args = predict_signature:read(...)
+  local args = arguments.predict:read(...)
   local model = args.model
   local data = read_evaluation("predict", args, true)
   local run = new_run(model, "predict", { predict = data })
@@ -381,28 +297,9 @@ local function step(model, kind, mode, data)
   return values
 end
 
-local function step_signature(name, class_weights)
-  local rows = {
-    { "model", "any", required = true },
-    { "x", "data", doc = "inputs" },
-    { "y", "data", doc = "targets" },
-    common.sample_weight,
-  }
-  if class_weights then rows[#rows + 1] = { "class_weight", "any", doc = "weights by class label" } end
-  rows[#rows + 1] = { "return_dict", "boolean", false, doc = "a table by name in place of several values" }
-  return signature.new(name, rows, { method = true, doc = "the loss and the metrics of one batch" })
-end
-
-local train_step_signature = step_signature("train_on_batch", true)
-local test_step_signature = step_signature("test_on_batch", false)
-local predict_step_signature = signature.new("predict_on_batch", {
-  { "model", "any", required = true },
-  { "x", "data", doc = "inputs" },
-}, { method = true, doc = "the model's outputs for one batch" })
-
 --- model:train_on_batch(x [, y [, options]]): one step; returns the values of that batch alone.
 function M.train_on_batch(...)
-  local args = train_step_signature:read(...)
+  local args = arguments.train_on_batch:read(...)
   args.model:need_compiled "train_on_batch"
   local data = fit_data.read("train_on_batch", args.model, args.x, args.y, args.sample_weight)
   if args.class_weight ~= nil then
@@ -414,7 +311,7 @@ end
 
 --- model:test_on_batch(x [, y [, options]]): the values of that batch alone.
 function M.test_on_batch(...)
-  local args = test_step_signature:read(...)
+  local args = arguments.test_on_batch:read(...)
   args.model:need_compiled "test_on_batch"
   local data = fit_data.read("test_on_batch", args.model, args.x, args.y, args.sample_weight)
   return give_values(args.model, "test", step(args.model, "test_step", "test", data),
@@ -423,17 +320,14 @@ end
 
 --- model:predict_on_batch(x): the outputs for one batch.
 function M.predict_on_batch(...)
-  local args = predict_step_signature:read(...)
+  local args = arguments.predict_on_batch:read(...)
   local data = fit_data.read("predict_on_batch", args.model, args.x)
   return pack_outputs(args.model, step(args.model, "predict_step", "predict", data))
 end
 
-signature.register(M.fit, fit_signature)
-signature.register(M.evaluate, evaluate_signature)
-signature.register(M.predict, predict_signature)
-signature.register(M.train_on_batch, train_step_signature)
-signature.register(M.test_on_batch, test_step_signature)
-signature.register(M.predict_on_batch, predict_step_signature)
+for _, name in ipairs { "fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch" } do
+  signature.register(M[name], arguments[name])
+end
 
 -- The older spellings are the same calls.
 M.fit_generator, M.evaluate_generator, M.predict_generator = M.fit, M.evaluate, M.predict
@@ -447,14 +341,6 @@ function M.install(Model)
   for _, name in ipairs(methods) do Model[name] = M[name] end
 end
 
---- True for a name that no input or output of a model may have: a last table with only such names
--- is the options of fit, evaluate or predict.
-function M.is_option(name)
-  for _, sig in ipairs { fit_signature, evaluate_signature, predict_signature } do
-    local param = sig.by_name[name]
-    if param and param.index > 1 and not param.reader.data then return true end
-  end
-  return false
-end
+M.is_option = arguments.is_option
 
 return M
