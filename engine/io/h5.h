@@ -11,7 +11,8 @@
  *     if (h5_write(arrays, 2, &image, &err)) atomic_write(path, image.bytes, image.size, &err);
  *     h5_image_free(&image);
  *
- * Files are not trusted: links to elsewhere, arrays kept in other files, unknown filters and
+ * A file is read by a child process, all of it at once, since the library does not withstand every
+ * damaged file. Files are not trusted: links to elsewhere, arrays kept in other files, unknown filters and
  * arrays that are larger than the file can hold are refused before anything is allocated. */
 #ifndef CDL_IO_H5_H
 #define CDL_IO_H5_H

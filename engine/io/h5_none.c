@@ -29,11 +29,10 @@ bool h5_texts(const H5File *file, int64_t index, const char *name, H5Texts *out,
     return missing(err);
 }
 
-void h5_texts_free(H5Texts *texts) {}
-
 bool h5_write(const H5Array *arrays, int64_t count, H5Image *out, Err *err) {
     return missing(err);
 }
 
+void h5_texts_free(H5Texts *texts) {}
 void h5_image_free(H5Image *image) {}
 #endif

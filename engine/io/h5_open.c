@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/mem.h"
-#include "io/h5_file.h"
+#include "io/h5_source.h"
 
 enum {
     DEPTH = 64,        /* groups in groups; a file may hold itself */
@@ -11,19 +11,11 @@ enum {
     PATH = 2048,
 };
 
-int64_t h5_count(const H5File *file) { return file->count; }
-const char *h5_path(const H5File *file, int64_t index) {
-    return file->entries[index].path;
-}
-bool h5_is_array(const H5File *file, int64_t index) {
-    return file->entries[index].is_array;
-}
-
-static bool no_memory(const H5File *file, Err *err) {
+static bool no_memory(const H5Source *file, Err *err) {
     return err_set(err, "%s: not enough memory to read it", file->name);
 }
 
-static bool add_entry(H5File *file, const char *path, bool is_array, Err *err) {
+static bool add_entry(H5Source *file, const char *path, bool is_array, Err *err) {
     if (file->count == ENTRIES)
         return err_set(err, "%s: more than %d groups and arrays", file->name, ENTRIES);
     if (file->count == file->room) {
@@ -39,7 +31,8 @@ static bool add_entry(H5File *file, const char *path, bool is_array, Err *err) {
 }
 
 /* What is behind link n of a group: its name goes to the end of the path. */
-static bool link_name(const H5File *file, hid_t group, hsize_t n, char *path, Err *err) {
+static bool link_name(const H5Source *file, hid_t group, hsize_t n, char *path,
+                      Err *err) {
     union {
         int kind; /* H5L_type_t is the first member in every version */
         char room[128];
@@ -63,9 +56,9 @@ static bool link_name(const H5File *file, hid_t group, hsize_t n, char *path, Er
     return true;
 }
 
-static bool walk(H5File *file, hid_t group, char *path, int depth, Err *err);
+static bool walk(H5Source *file, hid_t group, char *path, int depth, Err *err);
 
-static bool walk_entry(H5File *file, hid_t group, char *path, int depth, Err *err) {
+static bool walk_entry(H5Source *file, hid_t group, char *path, int depth, Err *err) {
     const H5Library *h5 = file->h5;
     hid_t object = h5->Oopen(group, strrchr(path, '/') + 1, H5P_DEFAULT);
     if (object < 0)
@@ -81,7 +74,7 @@ static bool walk_entry(H5File *file, hid_t group, char *path, int depth, Err *er
     return ok;
 }
 
-static bool walk(H5File *file, hid_t group, char *path, int depth, Err *err) {
+static bool walk(H5Source *file, hid_t group, char *path, int depth, Err *err) {
     H5G_info_t info;
     if (depth > DEPTH)
         return err_set(err, "%s: groups more than %d deep", file->name, DEPTH);
@@ -101,7 +94,7 @@ static bool walk(H5File *file, hid_t group, char *path, int depth, Err *err) {
     return ok;
 }
 
-static bool list_entries(H5File *file, Err *err) {
+static bool list_entries(H5Source *file, Err *err) {
     char path[PATH] = "";
     hid_t root = file->h5->Gopen2(file->id, "/", H5P_DEFAULT);
     if (root < 0) return err_set(err, "%s: damaged: it has no root group", file->name);
@@ -154,43 +147,18 @@ static hid_t open_memory(const H5Library *h5, void *bytes, size_t size) {
 
 /* ---- opening ---- */
 
-static H5File *open_file(const char *path, void *image, size_t size, const char *name,
-                         Err *err) {
+bool h5_source_open(const char *path, void *image, size_t size, const char *name,
+                    H5Source *out, Err *err) {
     const H5Library *h5 = h5_library(err);
-    H5File *file = h5 ? mem_zalloc(sizeof *file) : NULL;
-    if (!file) {
-        mem_free(image);
-        err_set(err, "%.600s: not enough memory to read it", name);
-        return NULL;
-    }
-    file->h5 = h5, file->bytes = size, file->image = image;
-    text_printable(name, strlen(name), file->name, sizeof file->name);
-    file->id = image ? open_memory(h5, image, size)
-                     : h5->Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-    bool ok = file->id >= 0 ||
-              err_set(err, "%s: not an HDF5 file, or one that is damaged or cut off",
-                      file->name);
-    if (ok && list_entries(file, err)) return file;
-    h5_close(file);
-    return NULL;
-}
-
-H5File *h5_open(const char *path, Err *err) {
-    uint64_t bytes;
-    if (!file_size(path, &bytes, err)) return NULL;
-    return open_file(path, NULL, bytes, path, err);
-}
-
-H5File *h5_open_image(void *bytes, size_t size, const char *name, Err *err) {
-    return open_file(NULL, bytes, size, name, err);
-}
-
-void h5_close(H5File *file) {
-    if (!file) return;
-    if (file->id >= 0) file->h5->Fclose(file->id);
-    mem_free(file->image);
-    mem_free(file->entries);
-    arena_free(&file->arena);
-    mem_free(file);
+    if (!h5) return false;
+    H5Source file = {.h5 = h5, .name = name, .bytes = size};
+    file.id = image ? open_memory(h5, image, size)
+                    : h5->Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    if (file.id < 0)
+        return err_set(err, "%s: not an HDF5 file, or one that is damaged or cut off",
+                       name);
+    if (!list_entries(&file, err)) return false;
+    *out = file;
+    return true;
 }
 #endif

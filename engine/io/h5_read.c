@@ -2,7 +2,7 @@
 #ifdef CDL_HDF5
 #include <string.h>
 #include "base/mem.h"
-#include "io/h5_file.h"
+#include "io/h5_source.h"
 
 /* What is read of an array: how its elements are given by the library, and what becomes of
  * them. */
@@ -13,7 +13,7 @@ typedef struct Elements {
 } Elements;
 
 typedef struct Dataset {
-    const H5File *file;
+    const H5Source *file;
     const char *path;
     hid_t id, type, space, plist;
 } Dataset;
@@ -30,7 +30,7 @@ static bool fail(const Dataset *set, Err *err, const char *what) {
     return err_set(err, "%s: '%s' %s", set->file->name, set->path, what);
 }
 
-static bool dataset_open(const H5File *file, const char *path, Dataset *out, Err *err) {
+static bool dataset_open(const H5Source *file, const char *path, Dataset *out, Err *err) {
     const H5Library *h5 = file->h5;
     Dataset set = {file, path, -1, -1, -1, -1};
     set.id = h5->Dopen2(file->id, path, H5P_DEFAULT);
@@ -186,7 +186,7 @@ static bool read_elements(const Dataset *set, Tensor *out, Err *err) {
     return true;
 }
 
-bool h5_read(const H5File *file, int64_t index, Tensor *out, Err *err) {
+bool h5_source_read(const H5Source *file, int64_t index, Tensor *out, Err *err) {
     Dataset set;
     if (!dataset_open(file, file->entries[index].path, &set, err)) return false;
     bool ok = read_elements(&set, out, err);

@@ -2,16 +2,10 @@
 #ifdef CDL_HDF5
 #include <string.h>
 #include "base/mem.h"
-#include "io/h5_file.h"
-
-void h5_texts_free(H5Texts *texts) {
-    for (int64_t k = 0; k < texts->count; k++) mem_free(texts->text[k]);
-    mem_free(texts->text);
-    *texts = (H5Texts){.count = -1};
-}
+#include "io/h5_source.h"
 
 typedef struct Attribute {
-    const H5File *file;
+    const H5Source *file;
     const char *path, *name;
     hid_t id, type, space;
 } Attribute;
@@ -82,8 +76,8 @@ static bool read_texts(const Attribute *a, H5Texts *out, Err *err) {
     return ok;
 }
 
-bool h5_texts(const H5File *file, int64_t index, const char *name, H5Texts *out,
-              Err *err) {
+bool h5_source_texts(const H5Source *file, int64_t index, const char *name, H5Texts *out,
+                     Err *err) {
     const H5Library *h5 = file->h5;
     const char *path = file->entries[index].path;
     Attribute a = {file, path, name, -1, -1, -1};

@@ -2,11 +2,8 @@
 -- `.safetensors` file holds one array per weight, named by the weight's path; `.weights.h5` is Keras's
 -- own format, which keeps the optimizer's state too. Writing is atomic; a load that fails changes
 -- nothing.
-local archive = require "cdl.saving.archive"
 local core = require "cdl.core"
-local legacy = require "cdl.saving.legacy"
 local signature = require "cdl.signature"
-local weight_files = require "cdl.saving.weight_files"
 local words = require "cdl.words"
 
 local M = {}
@@ -51,7 +48,7 @@ local save_weights = signature.method("save_weights", { self_row, path_row,
     if is_weights(path) then
       need_weights(self, "save_weights")
       if path:find "json$" and not max_shard_size then max_shard_size = 5 end
-      return weight_files.save(self, path, max_shard_size and max_shard_size * 2 ^ 30)
+      return require "cdl.saving.weight_files".save(self, path, max_shard_size and max_shard_size * 2 ^ 30)
     end
     if is_h5(path) or path:find "%.keras$" then
       core.raise(("save_weights: %q: the name of a file of weights ends in .weights.h5"):format(path))
@@ -104,12 +101,15 @@ local load_weights = signature.method("load_weights", { self_row, path_row,
   local is_keras = path:find "%.keras$"
   if is_keras or is_weights(path) or is_h5(path) then
     need_weights(self, "load_weights")
-    if is_h5(path) and not is_weights(path) then return legacy.load_weights(self, path, by_name, skip_mismatch) end
+    if is_h5(path) and not is_weights(path) then
+      return require "cdl.saving.legacy".load_weights(self, path, by_name, skip_mismatch)
+    end
     if by_name then
       core.raise(("load_weights: %s: its arrays have no layers' names; by_name is for .npz, .safetensors and "
         .. "Keras's older .h5 files"):format(path))
     end
-    return (is_keras and archive.load_weights or weight_files.load)(self, path, skip_mismatch)
+    if is_keras then return require "cdl.saving.archive".load_weights(self, path, skip_mismatch) end
+    return require "cdl.saving.weight_files".load(self, path, skip_mismatch)
   end
   local format = format_of("load_weights", path)
   local weights = need_weights(self, "load_weights")
@@ -135,7 +135,7 @@ local save = signature.method("save", { self_row,
   { "path", "string", required = true, doc = "file name ending in .keras", alias = "filepath" } },
   "Writes the whole model, with how it is compiled and the optimizer's state, to a .keras file, which Keras "
   .. "opens too.", function(self, path)
-    if path:find "%.keras$" then return archive.save(self, path) end
+    if path:find "%.keras$" then return require "cdl.saving.archive".save(self, path) end
     if path:find "%.h5$" or path:find "%.hdf5$" then
       core.raise(("save: %s: whole models are not written as .h5; use .keras"):format(words.literal(path)))
     end

@@ -15,6 +15,7 @@ from kinds.images import IMAGES
 from kinds.recurrent import RECURRENT
 from kinds.saved import around
 from kinds.signature import signatures
+from kinds.saved_models import MODELS
 from kinds.spatial import SPATIAL
 from lua_text import Made
 
@@ -487,7 +488,7 @@ OPTIMIZERS = [
               state=False),
 ]
 
-SAVED = list(around(LAYERS + ATTENTION + SPATIAL + IMAGES))
+SAVED = MODELS + list(around(LAYERS + ATTENTION + SPATIAL + IMAGES + RECURRENT))
 
 CASES = [
     *ACTIVATIONS,

@@ -411,23 +411,45 @@ local function leaves(outputs)
   return list
 end
 
+local function by_name(list, names)
+  local dict = {}
+  for i, name in ipairs(names) do dict[name] = list[i] end
+  return dict
+end
+
+-- Predictions and losses of a model, under names with an end.
+local function outcomes(model, case, x, y, results, suffix)
+  for i, value in ipairs(leaves(model:predict_on_batch(x))) do
+    results[("prediction %d%s"):format(i, suffix)] = value
+  end
+  if not case.trains then return end
+  local losses = {}
+  for i = 1, case.steps do losses[i] = (model:train_on_batch(x, y)) end
+  results["losses" .. suffix], results["iterations" .. suffix] = cdl.tensor(losses), model.optimizer.iterations
+end
+
 function run.saved(case, given)
   local path, results = folder .. "/model.keras", {}
+  local x, y = single(listed(given, "x")), single(listed(given, "y"))
+  if case.names then x, y = by_name(listed(given, "x"), case.names), by_name(listed(given, "y"), case.label_names) end
   write_file(path, given.file)
   local model = cdl.models.load_model(path)
-  local x, y = listed(given, "x"), listed(given, "y")
-  if case.names then
-    local dict = {}
-    for i, name in ipairs(case.names) do dict[name] = x[i] end
-    x = dict
-  end
   model:save(path)
   results.file = file_tensor(path)
-  number_into(results, "prediction ", leaves(model:predict_on_batch(single(x))))
-  if not case.trains then return results end
-  local losses = {}
-  for i = 1, case.steps do losses[i] = model:train_on_batch(single(x), single(y)) end
-  results.losses, results.iterations = cdl.tensor(losses), model.optimizer.iterations
+  if given.weights then
+    local weights = folder .. "/model.weights.h5"
+    write_file(weights, given.weights)
+    local copy = cdl.models.clone_model(model)
+    copy:load_weights(weights)
+    for i, value in ipairs(leaves(copy:predict_on_batch(x))) do
+      results[("prediction %d, weights"):format(i)] = value
+    end
+    model:save_weights(weights)
+    results.weights = file_tensor(weights)
+    write_file(folder .. "/model.h5", given.h5)
+    outcomes(cdl.models.load_model(folder .. "/model.h5"), case, x, y, results, ", h5")
+  end
+  outcomes(model, case, x, y, results, "")
   return results
 end
 

@@ -1,6 +1,5 @@
 -- Keras's own test cases of its callbacks, under their names. Epochs and batches count from 1 here,
--- so the numbers in them are one higher; whole models are not written yet, so checkpoints hold the
--- weights, and what needs .keras or .h5 is pending by name.
+-- so the numbers in them are one higher.
 --
 -- Where cdl differs from Keras and why:
 --   BackupAndRestore  one file (latest.safetensors) in place of weights and metadata; a snapshot is taken when
@@ -553,7 +552,7 @@ file("model_checkpoint", function()
   before_each(function() x, y = cdl.random.normal { shape = { 30, 3 } }, one_hot(30, 3) end)
 
   local function fit(model, args, options)
-    args.save_weights_only = true
+    args.save_weights_only = not (args[1] or args.filepath):find "%.keras$"
     model:fit(x, y, with({ batch_size = 5, validation_data = { x, y }, callbacks = callbacks.ModelCheckpoint(args) },
       options))
   end
@@ -566,19 +565,22 @@ file("model_checkpoint", function()
 
   case("test_model_checkpoint_options", function()
     local model = new_model()
+    for _, name in ipairs { "subdir/checkpoint.keras", "subdir/checkpoint.weights.h5", "subdir/checkpoint.npz" } do
+      local path = folder(name)
+      fit(model, { path, monitor = "val_loss" })
+      assert.is_true(exists(name)) -- case 1
+      fit(model, { path, monitor = "val_loss", mode = "min" })
+      assert.is_true(exists(name)) -- case 2
+      fit(model, { path, monitor = "val_acc", mode = "max" })
+      assert.is_true(exists(name)) -- case 3
+      fit(model, { path, monitor = "val_acc", mode = "max", save_best_only = true })
+      assert.is_true(exists(name)) -- case 4
+      local text = warned(function() fit(model, { path, monitor = "unknown", mode = "min", save_best_only = true }) end)
+      assert.matches("Can save best model only with unknown available", text, 1, true) -- case 5
+      assert.is_true(exists(name))
+    end
     local path = folder "subdir/checkpoint.npz"
-    fit(model, { path, monitor = "val_loss" })
-    assert.is_true(exists "subdir/checkpoint.npz") -- case 1
-    fit(model, { path, monitor = "val_loss", mode = "min" })
-    assert.is_true(exists "subdir/checkpoint.npz") -- case 2
-    fit(model, { path, monitor = "val_acc", mode = "max" })
-    assert.is_true(exists "subdir/checkpoint.npz") -- case 3
-    fit(model, { path, monitor = "val_acc", mode = "max", save_best_only = true })
-    assert.is_true(exists "subdir/checkpoint.npz") -- case 4
-    local text = warned(function() fit(model, { path, monitor = "unknown", mode = "min", save_best_only = true }) end)
-    assert.matches("Can save best model only with unknown available", text, 1, true) -- case 5
-    assert.is_true(exists "subdir/checkpoint.npz")
-    text = warned(function() callbacks.ModelCheckpoint { path, mode = "unknown", save_weights_only = true } end)
+    local text = warned(function() callbacks.ModelCheckpoint { path, mode = "unknown", save_weights_only = true } end)
     assert.matches("ModelCheckpoint mode 'unknown' is unknown", text, 1, true) -- case 6
     -- Case 8: five batches an epoch, saved after every fifteenth.
     fit(model, { folder "checkpoint.epoch{epoch:02d}.npz", save_freq = 15 }, { batch_size = 6, epochs = 10 })
@@ -606,19 +608,24 @@ file("model_checkpoint", function()
     model:compile { optimizer = "sgd", loss = "categorical_crossentropy", metrics = { metrics.AUC() } }
     assert.is_false(saved_with { monitor = "val_auc", initial_value_threshold = 1 }) -- case 15
   end)
-  pending "test_model_checkpoint_options: whole models as .keras, weights as .weights.h5"
 
   case("test_model_checkpoint_loading", function()
     local model = new_model()
-    fit(model, { folder "checkpoint.npz", save_best_only = true })
-    local loaded = new_model()
-    loaded:build { -1, 3 }
-    loaded:load_weights(folder "checkpoint.npz")
-    local weights = loaded:get_weights()
-    assert.equal(4, #weights)
-    for i, weight in ipairs(model:get_weights()) do assert.same(weight:totable(), weights[i]:totable()) end
+    local function check(loaded)
+      local weights = loaded:get_weights()
+      assert.equal(4, #weights)
+      for i, weight in ipairs(model:get_weights()) do assert.same(weight:totable(), weights[i]:totable()) end
+    end
+    fit(model, { folder "checkpoint.keras", save_best_only = true })
+    check(cdl.models.load_model(folder "checkpoint.keras"))
+    for _, name in ipairs { "checkpoint.weights.h5", "checkpoint.npz" } do
+      fit(model, { folder(name), save_best_only = true })
+      local loaded = new_model()
+      loaded:build { -1, 3 }
+      loaded:load_weights(folder(name))
+      check(loaded)
+    end
   end)
-  pending "test_model_checkpoint_loading: whole models as .keras, weights as .weights.h5"
 end)
 
 file("backup_and_restore", function()
@@ -753,13 +760,10 @@ file("swap_ema_weights", function()
   case("test_swap_ema_weights_on_epoch", function()
     local model = new_model()
     local _, evaluated = errors(model, { callbacks.SwapEMAWeights { swap_on_epoch = true },
-      callbacks.ModelCheckpoint { folder "{epoch:1d}.npz", save_weights_only = true } })
-    local saved = new_model()
-    saved:build { -1, 3 }
-    saved:load_weights(folder "2.npz")
+      callbacks.ModelCheckpoint { folder "{epoch:1d}.keras" } })
+    local saved = cdl.models.load_model(folder "2.keras")
     assert.equal(evaluated, saved:evaluate(x, y, { verbose = 0, return_dict = true }).mean_squared_error)
   end)
-  pending "test_swap_ema_weights_on_epoch: the whole model as .keras"
 
   case("test_swap_ema_weights_with_loss_scale_optimizer", function()
     local validated, evaluated = errors(new_model { use_ema = true, loss_scale_factor = 2 },

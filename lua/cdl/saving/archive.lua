@@ -5,8 +5,10 @@ local compiled = require "cdl.saving.compiled"
 local config = require "cdl.saving.config"
 local core = require "cdl.core"
 local json = require "cdl.json"
+require "cdl.saving.functional"
+require "cdl.saving.sequential"
 
-local M = {}
+local M = { encode_object = config.encode_object, decode_object = config.decode_object }
 
 local CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 
@@ -71,8 +73,12 @@ function M.load(path, custom, wants_compile)
   local archive <close>, names = open(path, what)
   local envelope = read_json(archive, names, CONFIG, path, what)
   local context = { what = ("%s: %s: %s"):format(what, path, CONFIG), custom = custom }
-  local model = M.revive(envelope, context, wants_compile)
-  M.with_weights(archive, names, path, what, function(source) arrays.assign(arrays.match(source, model)) end)
+  local model = M.with_weights(archive, names, path, what, function(source)
+    context.assets = { archive = archive, names = names, source = source }
+    local made = M.revive(envelope, context, wants_compile)
+    arrays.assign(arrays.match(source, made))
+    return made
+  end)
   if names[METADATA] then model:set_step_count(read_json(archive, names, METADATA, path, what).step) end
   return model
 end

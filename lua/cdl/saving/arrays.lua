@@ -1,5 +1,6 @@
 --- A model's variables to and from Keras's weight files. Reading is done in two steps: first everything
 -- is read and checked, then the model is changed.
+local assets = require "cdl.saving.assets"
 local class = require "cdl.class"
 local core = require "cdl.core"
 local ops = require "cdl.ops"
@@ -28,6 +29,7 @@ function M.collect(model, with_optimizer)
   for _, place in ipairs(variables.places(model)) do
     if not class.is(place.object, Optimizer) then
       add(place.path, place.variables)
+      assets.collect(place, paths, tensors)
     elseif with_optimizer and place.object.is_built then
       add(place.path, place.object:saved_variables())
     end
@@ -122,7 +124,8 @@ end
 local function left_over(self)
   local paths = {}
   for path in pairs(self.arrays) do
-    if not self.used[path] and not path:find "^/optimizer/" and not path:find "seed_generator" then
+    if not self.used[path] and not path:find "^/optimizer/" and not path:find "seed_generator"
+      and not path:find "/idf_weights$" then
       paths[#paths + 1] = path
     end
   end

@@ -65,12 +65,8 @@ local function is_custom_object(x)
   return class.is_class(x) or type(x) == "function"
 end
 
-M.register = signature.fn("register_keras_serializable", {
-  { "object", "any", required = true, doc = "a class or a function" },
-  { "name", "string", doc = "its name in files; a class's own name if left out" },
-  { "package", "string", "Custom", doc = "what stands before the name" },
-}, "Makes a class or function known to load_model, so that it need not be among custom_objects; functions "
-  .. "get the name under which a file keeps them.", function(object, name, package)
+--- Makes an object known under a package's name.
+function M.register(object, name, package)
   if not is_custom_object(object) then
     core.raise("register_keras_serializable: object must be a class or a function, got " .. words.describe(object))
   end
@@ -80,7 +76,7 @@ M.register = signature.fn("register_keras_serializable", {
   registered[full] = object
   names[object] = full
   return object
-end)
+end
 
 --- The name under which a file keeps a class or function of the user's.
 function M.custom_name(object)

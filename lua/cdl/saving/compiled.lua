@@ -27,7 +27,7 @@ function M.encode(model, context)
   local ok, made = pcall(encode_parts, model, context)
   if ok then return made end
   core.warn(("%s; the file is written without how the model is compiled, and without the optimizer"):format(
-    tostring(made):gsub("^[^\n]-:%d+: ", "", 1)))
+    config.without_place(made)))
 end
 
 --- Compiles a model as a compile_config says.
@@ -41,7 +41,7 @@ function M.decode(model, settings, context)
   local ok, message = pcall(model.compile, model, args)
   if not ok then
     config.fail(context, "compile_config", "%s; compile = false loads the model alone",
-      tostring(message):gsub("^[^\n]-:%d+: ", "", 1))
+      config.without_place(message))
   end
 end
 

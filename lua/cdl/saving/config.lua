@@ -12,6 +12,7 @@ local class = require "cdl.class"
 local classes = require "cdl.saving.classes"
 local core = require "cdl.core"
 local json = require "cdl.json"
+local Layer = require "cdl.layer"
 local rows = require "cdl.saving.rows"
 local signature = require "cdl.signature"
 local words = require "cdl.words"
@@ -25,6 +26,9 @@ function M.fail(context, place, format, ...)
   core.raise(("%s: %s%s"):format(context.what, place ~= "" and place .. ": " or "", format:format(...)))
 end
 local fail = M.fail
+
+--- The message of an error without the script's line, to be said at another place.
+function M.without_place(message) return (tostring(message):gsub("^[^\n]-:%d+: ", "", 1)) end
 
 -- ---- numbers that count from 0 there and from 1 here ----
 
@@ -259,7 +263,10 @@ function M.decode_arguments(cls, config, context, place)
   local name, args = class.name_of(cls), {}
   local sig, row = signature.of(cls), rows.of(class.name_of(cls))
   if type(config) ~= "table" or config == null then fail(context, place, "its config is no object") end
-  if row.read then row.read(config) end
+  if row.read then
+    local ok, message = pcall(row.read, config)
+    if not ok then fail(context, place, "%s", M.without_place(message)) end
+  end
   for key, value in pairs(config) do
     local param = sig and sig.by_name[key]
     local at = ("%s: %s"):format(place, tostring(key))
@@ -299,7 +306,21 @@ local function construct(cls, args, context, place)
   local ok, object = pcall(cls.from_config, cls, args)
   if ok then return object end
   if type(object) ~= "string" then error(object, 0) end
-  return fail(context, place, "%s", object:gsub("^[^\n]-:%d+: ", "", 1))
+  return fail(context, place, "%s", M.without_place(object))
+end
+
+--- The objects of a model's list of layers, with context.at at the place that each has in a weight file: calls
+-- f(i, object).
+function M.decode_layers(entries, context, place, f)
+  local above, count = context.at or "", {}
+  for i, entry in ipairs(entries) do
+    local name = Layer.snake_case(entry.class_name)
+    local n = count[name] or 0
+    count[name] = n + 1
+    context.at = ("%s/layers/%s"):format(above, n > 0 and ("%s_%d"):format(name, n) or name)
+    f(i, M.decode_object(entry, context, place))
+  end
+  context.at = above
 end
 
 --- The object that a config describes.
@@ -314,7 +335,7 @@ function M.decode_object(envelope, context, place)
   end
   local cls = find_class(envelope, context, place)
   local object = construct(cls, M.decode_arguments(cls, config, context, place), context, place)
-  if rawget(cls, "after_decode") then cls.after_decode(object) end
+  if M.after_decode then M.after_decode(object, context, place) end
   return object
 end
 

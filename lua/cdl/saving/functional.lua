@@ -176,6 +176,7 @@ function Reader:fail(...) return fail(self.context, self.place, ...) end
 -- Entries by name, with the layer of each; operations are made when they are called.
 local function read_entries(self, entries)
   if type(entries) ~= "table" or #entries == 0 then self:fail("it has no list of layers") end
+  local layers, rows_of = {}, {}
   for i, entry in ipairs(entries) do
     local name = type(entry) == "table" and (entry.name or (type(entry.config) == "table" and entry.config.name))
     if type(name) ~= "string" or type(entry.class_name) ~= "string" then
@@ -184,12 +185,14 @@ local function read_entries(self, entries)
     if self.entries[name] then self:fail("two layers are named '%s'", name) end
     if type(entry.inbound_nodes) ~= "table" then self:fail("layer '%s' has no list of calls", name) end
     local row = { entry = entry, name = name, nodes = entry.inbound_nodes, results = {} }
-    if not operations.is_operation(entry) then
-      row.layer = config.decode_object(entry, self.context, self.place)
-      if symbol.is(row.layer) then row.results[0], row.is_input = { row.layer }, true end
-    end
     self.entries[name], self.list[i] = row, row
+    if not operations.is_operation(entry) then layers[#layers + 1], rows_of[#rows_of + 1] = entry, row end
   end
+  config.decode_layers(layers, self.context, self.place, function(i, layer)
+    local row = rows_of[i]
+    row.layer = layer
+    if symbol.is(layer) then row.results[0], row.is_input = { layer }, true end
+  end)
 end
 
 local function check_index(self, value, row)
@@ -282,7 +285,7 @@ local function call_layer(self, row, args, kwargs)
   end
   if not ok then
     if type(message) ~= "string" then error(message, 0) end
-    self:fail("layer '%s': %s", row.name, message:gsub("^[^\n]-:%d+: ", "", 1))
+    self:fail("layer '%s': %s", row.name, config.without_place(message))
   end
   if #layer._calls == before then self:fail("a call of layer '%s' takes no tensors", row.name) end
   return layer._calls[#layer._calls].outputs
@@ -340,7 +343,7 @@ local function decode(settings, context, place, envelope)
     if is_legacy_list(settings.output_layers) then outputs = outputs[1] end
   end
   local ok, model = pcall(Model, { inputs = inputs, outputs = outputs, name = settings.name })
-  if not ok then reader:fail("%s", tostring(model):gsub("^[^\n]-:%d+: ", "", 1)) end
+  if not ok then reader:fail("%s", config.without_place(model)) end
   if settings.trainable == false then model.trainable = false end
   return model
 end

@@ -11,6 +11,8 @@ local json = require "cdl.json"
 local Layer = require "cdl.layer"
 local Model = require "cdl.model"
 local optimizers = require "cdl.optimizers"
+require "cdl.saving.functional"
+require "cdl.saving.sequential"
 
 local M = {}
 
@@ -171,7 +173,7 @@ local function compile(file, model, settings, context)
   local ok, message = pcall(model.compile, model, args)
   if not ok then
     file:fail("training_config: %s; compile = false loads the model alone",
-      tostring(message):gsub("^[^\n]-:%d+: ", "", 1))
+      config.without_place(message))
   end
 end
 

@@ -2,7 +2,6 @@
 -- configs, and back.
 local activations = require "cdl.activations"
 local config = require "cdl.saving.config"
-local json = require "cdl.json"
 local ops = require "cdl.ops"
 local signature = require "cdl.signature"
 local words = require "cdl.words"
@@ -65,9 +64,11 @@ function M.class_name(record)
   return row and row.class_name
 end
 
---- Whether an entry of a config is an operation, not a layer.
+--- Whether an entry of a config is an operation, not a layer. Without a module (in .h5 files) layers are
+-- known by their argument `trainable`.
 function M.is_operation(entry)
-  return type(entry.module) == "string" and entry.module:find "^keras%.src%.ops%." ~= nil
+  if type(entry.module) == "string" then return entry.module:find "^keras%.src%.ops%." ~= nil end
+  return by_class[entry.class_name] ~= nil and type(entry.config) == "table" and entry.config.trainable == nil
 end
 
 -- ---- subscripts: from 1 with both ends there, from 0 without the last one here ----
@@ -129,7 +130,7 @@ end
 
 local function axes_out(value)
   if type(value) == "table" then
-    local list = json.list()
+    local list = {}
     for i, entry in ipairs(value) do list[i] = axes_out(entry) end
     return list
   end
@@ -140,7 +141,7 @@ local function setting_out(value, param)
   if value == nil then return null end
   if param.kind == "axis" or param.kind == "axes" then return axes_out(value) end
   if type(value) == "number" and math.abs(value) == math.huge then return null end
-  if words.is_plain(value) then return json.list(table.move(value, 1, #value, 1, {})) end
+  if words.is_plain(value) then return table.move(value, 1, #value, 1, {}) end
   return value
 end
 
@@ -180,7 +181,7 @@ function M.encode(record, context, place)
     if theirs then
       made.config[theirs] = setting_out(given[i], param)
     elseif param.rest then
-      table.move(given, i, given.n, #made.args + 1, made.args)
+      table.move(given[i], 1, #given[i], #made.args + 1, made.args)
     elseif param.kind == "operand" or param.kind == "list" then
       made.args[#made.args + 1] = given[i]
     elseif given[i] ~= nil and given[i] ~= param.value then
@@ -246,7 +247,7 @@ function M.decode(entry, args, kwargs, context, place)
     return function_of(row)(table.unpack(list, 1, n))
   end))
   if not results[1] then
-    fail(context, place, "%s", tostring(results[2]):gsub("^[^\n]-:%d+: ", "", 1))
+    fail(context, place, "%s", config.without_place(results[2]))
   end
   if words.is_plain(results[2]) then return table.unpack(results[2]) end
   return table.unpack(results, 2, results.n)

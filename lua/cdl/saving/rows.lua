@@ -5,6 +5,7 @@
 --     read      changes a config on its way from a file, before its values are read
 --     class_name  its public name in Keras
 --     spread    the layer takes its tensors one by one in Keras, not as a list
+local core = require "cdl.core"
 local signature = require "cdl.signature"
 
 local null = signature.null
@@ -18,7 +19,23 @@ local function single(value) return type(value) == "table" and #value == 1 and v
 
 local function without_trainable(config) config.trainable = nil end
 
+local ANY = {} -- an accepted argument that says nothing
+
+-- A config may bring a vocabulary, but not name a file of this machine.
+local function without_paths(config)
+  if type(config.vocabulary) == "string" then
+    core.raise(("the vocabulary is named by a path, %q, which is not read"):format(config.vocabulary))
+  end
+end
+
+local lookup = { read = without_paths, accepts = { vocabulary_size = ANY, vocabulary_dtype = ANY,
+  has_static_table = ANY, oov_method = "floormod", encoding = "utf-8", salt = null, ragged = false, sparse = false } }
+
 local rows = {
+  StringLookup = lookup,
+  IntegerLookup = lookup,
+  TextVectorization = lookup,
+  Discretization = { write = without_trainable },
   BatchNormalization = { accepts = { synchronized = false, renorm = false, renorm_clipping = null,
     renorm_momentum = 0.99, virtual_batch_size = null, fused = { null, true, false }, adjustment = null } },
   LayerNormalization = { accepts = { rms_scaling = false } },
@@ -28,7 +45,6 @@ local rows = {
   SpatialDropout3D = { write = without_trainable, accepts = { data_format = "channels_last", noise_shape = null } },
   MultiHeadAttention = { spread = true },
   GroupedQueryAttention = { spread = true, class_name = "GroupQueryAttention" },
-  IntegerLookup = { accepts = { oov_method = "floormod" }, read = function(config) config.vocabulary_size = nil end },
   UpSampling1D = { write = function(config) config.size = single(config.size) end },
   ZeroPadding1D = { write = function(config) single_pair(config, "padding") end },
   Cropping1D = { write = function(config)
@@ -52,6 +68,7 @@ local M = {}
 function M.of(name) return rows[name] or {} end
 
 local function is_among(value, wanted)
+  if wanted == ANY then return true end
   if type(wanted) ~= "table" or wanted == null then return value == wanted end
   for _, entry in ipairs(wanted) do
     if value == entry then return true end

@@ -25,7 +25,7 @@ config.add {
     if type(shape) ~= "table" then fail(context, place, "it has no batch_shape") end
     for i, n in ipairs(shape) do list[i] = n == null and -1 or n end
     local ok, x = pcall(input.Input, { batch_shape = list, dtype = settings.dtype, name = settings.name })
-    if not ok then fail(context, place, "%s", tostring(x):gsub("^[^\n]-:%d+: ", "", 1)) end
+    if not ok then fail(context, place, "%s", config.without_place(x)) end
     return x
   end,
 }
@@ -79,15 +79,15 @@ local function decode_sequential(settings, context, place, envelope)
     if type(entry) ~= "table" or type(entry.class_name) ~= "string" then
       fail(context, place, "layer %d of the list has no class", i)
     end
-    layers[i] = config.decode_object(entry, context, place)
   end
+  config.decode_layers(settings.layers, context, place, function(i, layer) layers[i] = layer end)
   local shape = built_shape(settings, envelope)
   local ok, model = pcall(function()
     local made = Sequential { layers = layers, name = settings.name }
     if shape and not rawget(made, "_graph") and #made._layers > 0 then made:build(shape) end
     return made
   end)
-  if not ok then fail(context, place, "%s", tostring(model):gsub("^[^\n]-:%d+: ", "", 1)) end
+  if not ok then fail(context, place, "%s", config.without_place(model)) end
   if settings.trainable == false then model.trainable = false end
   return model
 end

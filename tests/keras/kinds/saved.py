@@ -7,6 +7,7 @@ optimizers in turn; and some of several layers, made by hand."""
 import collections
 import itertools
 import pathlib
+import re
 import tempfile
 
 import keras
@@ -20,18 +21,20 @@ OPTIMIZERS = ["Adam", "SGD", "RMSprop", "AdamW", "Adamax", "Nadam", "Adagrad", "
 STEPS = 2
 
 
-def bytes_of(model):
+def written(save, name):
+    """The bytes of the file that save(path) writes."""
     with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / "model.keras"
-        model.save(path)
+        path = pathlib.Path(folder) / name
+        save(path)
         return numpy.frombuffer(path.read_bytes(), "uint8")
 
 
-def model_in(data):
+def read(load, data, name):
+    """What load(path) makes of a file of these bytes."""
     with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / "model.keras"
+        path = pathlib.Path(folder) / name
         path.write_bytes(data.tobytes())
-        return keras.saving.load_model(path)
+        return load(path)
 
 
 def leaves(outputs):
@@ -61,18 +64,25 @@ class Saved(Case):
         """Lists of inputs and of labels."""
         raise NotImplementedError
 
-    def pack(self, x):
-        """Inputs as the model takes them."""
-        return single(x)
+    names = label_names = None
+
+    def pack(self, arrays, names):
+        """Inputs or labels as the model takes them."""
+        return single(arrays)
 
     def description(self):
         return {"kind": self.kind, "make": "nil", "trains": self.trains, "steps": STEPS}
 
+    def write(self, model):
+        """Files of a model, by name."""
+        return {"file": written(model.save, "m.keras")}
+
     def outcomes(self, model, x, y):
         """What a model predicts and, after that, its losses in training."""
-        result = numbered("prediction ", map(numpy.asarray, leaves(model(self.pack(x), training=False))))
+        x, y = self.pack(x, self.names), self.pack(y, self.label_names)
+        result = numbered("prediction ", map(numpy.asarray, leaves(model(x, training=False))))
         if self.trains:
-            losses = [model.train_on_batch(self.pack(x), single(y)) for _ in range(STEPS)]
+            losses = [model.train_on_batch(x, y) for _ in range(STEPS)]
             result["losses"] = numpy.array([numpy.atleast_1d(loss)[0] for loss in losses])
             result["iterations"] = numpy.array(model.optimizer.iterations)
         return result
@@ -83,15 +93,15 @@ class Saved(Case):
         give_random_weights(model, random)
         model.run_eagerly = True
         if self.trains:
-            model.train_on_batch(self.pack(x), single(y))
-        given = numbered("x", x) | numbered("y", y) | {"file": bytes_of(model)}
+            model.train_on_batch(self.pack(x, self.names), self.pack(y, self.label_names))
+        given = numbered("x", x) | numbered("y", y) | self.write(model)
         outcomes = self.outcomes(model, x, y)
         return given, outcomes | {f"{name}, back": value for name, value in outcomes.items()}
 
     def read(self, results):
         results = dict(results)
         x, y = self.make_data(self.random())
-        model = model_in(results.pop("file"))
+        model = read(keras.saving.load_model, results.pop("file"), "m.keras")
         model.run_eagerly = True
         back = self.outcomes(model, x, y)
         return results | {f"{name}, back": numpy.asarray(value) for name, value in back.items()}
@@ -133,19 +143,50 @@ class SavedLayer(Saved):
 
 
 class SavedModel(Saved):
-    """A model that a function makes and compiles; data(random) gives lists of inputs and labels."""
+    """A model that a function makes and compiles; data(random) gives lists of inputs and labels, which
+    go by name where names and label_names are given."""
 
-    def __init__(self, name, make, data, pack=None, **more):
-        super().__init__(name, **more)
-        self.make_model, self.make_data = make, data
-        if pack:
-            self.pack = pack
+    def __init__(self, name, make, data, names=None, label_names=None, **more):
+        super().__init__(f"model: {name}", relative=1e-3, **more)
+        self.make_model, self.make_data, self.names, self.label_names = make, data, names, label_names
+
+    def pack(self, arrays, names):
+        return dict(zip(names, arrays)) if names else single(arrays)
+
+    def write(self, model):
+        """Besides, the older format of whole models and the file of weights alone."""
+        return super().write(model) | {"weights": written(model.save_weights, "m.weights.h5"),
+                                       "h5": written(model.save, "m.h5")}
+
+    def prepare(self, random):
+        given, expected = super().prepare(random)
+        more = {}
+        for name, value in expected.items():
+            if "back" not in name:
+                more[f"{name}, h5"] = value
+            if name.startswith("prediction") and "back" not in name:
+                more |= {f"{name}, weights": value, f"{name}, weights back": value}
+        return given, expected | more
+
+    def read(self, results):
+        results = dict(results)
+        weights = results.pop("weights")
+        results = super().read(results)
+        model = self.make_model()
+        read(model.load_weights, weights, "m.weights.h5")
+        outputs = model(self.pack(self.make_data(self.random())[0], self.names), training=False)
+        back = numbered("prediction ", map(numpy.asarray, leaves(outputs)))
+        return results | {f"{name}, weights back": value for name, value in back.items()}
+
+    def description(self):
+        return super().description() | {"names": self.names or False, "label_names": self.label_names or False}
 
 
 def around(layers):
-    """A model for each of the layers' cases, but no more than two around one class."""
+    """A model for each of the layers' cases, but no more than two around the same classes."""
     optimizers, count = itertools.cycle(OPTIMIZERS), collections.Counter()
     for layer in layers:
-        count[layer.made.name] += len(layer.shapes[0]) > 1
-        if len(layer.shapes[0]) > 1 and count[layer.made.name] <= 2:
+        classes = " ".join(re.findall(r"layers\.(\w+)", layer.made.lua()))
+        count[classes] += len(layer.shapes[0]) > 1
+        if len(layer.shapes[0]) > 1 and count[classes] <= 2:
             yield SavedLayer(layer, next(optimizers), relative=1e-3)
