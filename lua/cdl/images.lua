@@ -36,11 +36,10 @@ M.read_image = signature.fn("read_image", {
 
 local function shape_text(x) return "{" .. table.concat(x.shape, ", ") .. "}" end
 
--- Values as bytes: 0 .. 1 of floats become 0 .. 255, integers are these already.
-local function to_bytes(x)
+--- Values as bytes: 0 .. 1 of floats become 0 .. 255, integers are these already; what is beyond is cut.
+function M.to_bytes(x)
   if x.dtype == "uint8" then return x end
   if x.dtype == "float32" or x.dtype == "float64" then
-    if ops.any(ops.ne(x, x)):item() then core.raise "write_png: the picture holds nan" end
     return ops.astype(ops.round(ops.clip(x, 0, 1) * 255), "uint8")
   elseif x.dtype == "bool" then
     return ops.astype(x, "uint8") * 255
@@ -84,7 +83,8 @@ M.write_png = signature.fn("write_png", {
     core.raise(("write_png: a picture is {rows, columns} or {rows, columns, 1 to 4 channels}, got %s"):format(
       shape_text(image)))
   end
-  local ok, message = core.png_save(path, ops.contiguous(to_bytes(x)))
+  if ops.any(ops.ne(x, x)):item() then core.raise "write_png: the picture holds nan" end
+  local ok, message = core.png_save(path, ops.contiguous(M.to_bytes(x)))
   if not ok then core.raise("write_png: " .. message) end
 end)
 

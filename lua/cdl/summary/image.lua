@@ -1,5 +1,6 @@
 --- writer:image: pictures as PNG.
 local core = require "cdl.core"
+local images = require "cdl.images"
 local ops = require "cdl.ops"
 local protobuf = require "cdl.protobuf"
 local words = require "cdl.words"
@@ -27,22 +28,15 @@ local function as_batch(x)
   return ops.reshape(x, shape)
 end
 
---- Pixels of 8 bits: floats are taken from 0 to 1, and what is beyond (or nan) is cut.
-local function as_bytes(x)
-  if x.dtype == "uint8" then return core.contiguous(x) end
-  if x.dtype == "bool" then return x:astype "uint8" * 255 end
-  if x.dtype == "int32" or x.dtype == "int64" then return ops.clip(x, 0, 255):astype "uint8" end
-  local numbers = ops.where(ops.eq(x, x), x, 0)
-  return ops.floor(ops.clip(numbers, 0, 1) * 255 + 0.5):astype "uint8"
-end
-
 --- PNG files of the pictures in a tensor, a list of texts; with height and width. nil and the reason
 -- when the tensor holds no pictures.
 function M.encode(x, most)
   local batch, problem = as_batch(x)
   if not batch then return nil, problem end
   local count, files = math.min(batch.shape[1], most), {}
-  local bytes = as_bytes(batch[{ { 1, count } }])
+  batch = batch[{ { 1, count } }]
+  -- A nan is black: the rest of the picture is still worth seeing.
+  local bytes = ops.contiguous(images.to_bytes(ops.where(ops.eq(batch, batch), batch, 0):astype(batch.dtype)))
   for i = 1, count do
     files[i], problem = core.png_encode(bytes[i])
     if not files[i] then return nil, problem end
