@@ -137,9 +137,14 @@ static Folded *fold_all(lua_State *L, int outputs, const Graph *graph, bool *nee
     if (!folded->value) script_raise(L, "out of memory while tracing");
     folded->count = graph->count;
     mark(L, outputs, graph, folded, needed);
-    for (NodeId k = 0; k < graph->count; k++)
+    bool some = lua_getfield(L, 2, "unfold") == LUA_TTABLE;
+    for (NodeId k = 0; k < graph->count; k++) {
+        if (some && lua_rawgeti(L, -1, k + 1) != LUA_TNIL) needed[k] = false;
+        if (some) lua_pop(L, 1);
         if (needed[k] && !folded->value[k].buffer && !fold(graph, k, folded, &err))
             script_error(L, &err);
+    }
+    lua_pop(L, 1);
     mark(L, outputs, graph, folded, needed);
     return folded;
 }
@@ -167,7 +172,7 @@ static int table_body(lua_State *L) {
 }
 
 /* core.graph(function, specs) -> {nodes = by number (those that the outputs need), outputs =
- * numbers, count =}. A node has op, inputs, i and f (attributes), dtype, shape, path, where, the
+ * numbers, count =}. specs.unfold, if given, has the numbers of nodes that are not to be computed. A node has op, inputs, i and f (attributes), dtype, shape, path, where, the
  * name of its variable, and its value where it depends on no input. */
 static int core_graph(lua_State *L) { return trace_with(L, table_body); }
 
