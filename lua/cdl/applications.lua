@@ -7,12 +7,14 @@
 --
 -- One more network is one file in applications/ and its rows here.
 return require "cdl.lazy" {
+  EfficientNetB0 = { "cdl.applications.efficientnet", "EfficientNetB0" },
   InceptionV3 = { "cdl.applications.inception_v3", "InceptionV3" },
   MobileNetV2 = { "cdl.applications.mobilenet_v2", "MobileNetV2" },
   ResNet50 = { "cdl.applications.resnet50", "ResNet50" },
   VGG16 = { "cdl.applications.vgg16", "VGG16" },
   VGG19 = { "cdl.applications.vgg19", "VGG19" },
   Xception = { "cdl.applications.xception", "Xception" },
+  efficientnet = "cdl.applications.efficientnet",
   imagenet_utils = "cdl.applications.imagenet_utils",
   inception_v3 = "cdl.applications.inception_v3",
   mobilenet_v2 = "cdl.applications.mobilenet_v2",

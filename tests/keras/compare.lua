@@ -350,6 +350,7 @@ end
 
 -- The value of a weight, made from normal numbers as kinds/application.py does.
 local function value_of(base, layer, variable)
+  if variable.dtype ~= "float32" then return cdl.zeros(variable.shape, variable.dtype) end
   local name, number, size = variable.path:match "[^/]*$", 0, 1
   for _, byte in ipairs { (layer.name .. "/" .. name):byte(1, -1) } do number = (number * 256 + byte) % 601 end
   for _, n in ipairs(variable.shape) do size = size * n end

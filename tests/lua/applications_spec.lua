@@ -102,6 +102,7 @@ describe("imagenet_utils", function()
     local input = cdl.Input { shape = { -1, -1, 3 } }
     local model = cdl.Model { inputs = input, outputs = applications.vgg16.preprocess_input(input) }
     assert.is_true(math.abs(model:predict(cdl.zeros { 1, 1, 1, 3 }, { verbose = 0 })[{ 1, 1, 1, 1 }] + 103.939) < 1e-4)
+    assert.equal(x, applications.efficientnet.preprocess_input(x))
     assert.matches("3 colours", message_of(applications.vgg16.preprocess_input, cdl.ones { 2, 2, 1 }), 1, true)
   end)
 

@@ -85,6 +85,16 @@ describe("model:export", function()
       message_of(model.export, model, temporary "x.onnx", { input_signature = { { 1, 3 }, { 1, 3 } } }), 1, true)
   end)
 
+  it("writes recurrent layers as one operator each", function()
+    local x = cdl.Input { shape = { -1, 4 }, name = "x" }
+    local h = layers.Bidirectional { layers.GRU { 2, return_sequences = true } }(x)
+    local graph = graph_of(cdl.Model { inputs = x, outputs = layers.LSTM(3)(h) })
+    local list = operators(graph)
+    assert.equal(2, select(2, list:gsub("%f[%u]GRU%f[%U]", "")))
+    assert.equal(1, select(2, list:gsub("%f[%u]LSTM%f[%U]", "")))
+    assert.equal("batch,3", shape_text(graph[12][1]))
+  end)
+
   it("exports models with a call of their own", function()
     local Twice = cdl.Model:extend "Twice"
     function Twice:init() self.dense = layers.Dense(2) end

@@ -10,8 +10,11 @@ from lua_text import lua_arguments
 BASE = 1 << 16
 
 
-def value_of(base, layer, name, shape):
+def value_of(base, layer, weight):
     """The value of a weight, made from normal numbers; compare.lua makes the same."""
+    name, shape = weight.path.split("/")[-1], weight.shape
+    if weight.dtype != "float32":
+        return numpy.zeros(shape, weight.dtype)
     size = int(numpy.prod(shape, initial=1))
     number = int.from_bytes(f"{layer}/{name}".encode(), "big") % 601
     values = numpy.resize(numpy.roll(base, -97 * number), size).reshape(shape)
@@ -46,8 +49,7 @@ class Application(Case):
         if "Efficient" not in self.model:
             images = images / 128 - 1
         for layer in model.layers:
-            layer.set_weights([value_of(base, layer.name, weight.path.split("/")[-1], weight.shape)
-                               for weight in layer.weights])
+            layer.set_weights([value_of(base, layer.name, weight) for weight in layer.weights])
         names = "\n".join(sorted(layer.name for layer in model.layers if layer.__class__.__name__ != "InputLayer"))
         return ({"base": base, "images": images},
                 {"output": model(images, training=False), "parameters": model.count_params(),
@@ -74,7 +76,8 @@ class Preprocess(Case):
 
 
 def _applications():
-    small = {"VGG16": 32, "VGG19": 32, "ResNet50": 32, "MobileNetV2": 32, "InceptionV3": 75, "Xception": 71}
+    small = {"VGG16": 32, "VGG19": 32, "ResNet50": 32, "MobileNetV2": 32, "InceptionV3": 75, "Xception": 71,
+             "EfficientNetB0": 32}
     for name, size in small.items():
         shape = (size, size, 3)
         if name == "VGG19":
@@ -82,7 +85,7 @@ def _applications():
         else:
             yield Application(name, size, dict(input_shape=shape, classes=7, classifier_activation=None))
     yield Application("MobileNetV2", 37, dict(alpha=0.35, include_top=False, pooling="avg"))
-    for module in ["vgg16", "vgg19", "resnet50", "mobilenet_v2", "inception_v3", "xception"]:
+    for module in ["vgg16", "vgg19", "resnet50", "mobilenet_v2", "inception_v3", "xception", "efficientnet"]:
         yield Preprocess(module)
     for mode in ["caffe", "tf", "torch"]:
         yield Preprocess("imagenet_utils", dict(mode=mode), "uint8")
