@@ -8,7 +8,8 @@
 -- batches count from 1. A plain table with such functions is a callback too.
 --
 -- state() gives what a snapshot of the run keeps of the callback, a table of numbers, strings,
--- booleans, tables and tensors; load_state(t) takes it back, after on_train_begin. Hooks run in the
+-- booleans, tables and tensors; load_state(t) takes it back, after on_train_begin: where a run goes on
+-- within an epoch, again after on_epoch_begin, and whenever a hook rewinds the run. Hooks run in the
 -- order of the list; where the field runs_last names a hook ({on_epoch_end = true}) this callback
 -- comes after all others. batch_interval: a callback hears of batches at most every so many seconds.
 local class = require "cdl.class"
