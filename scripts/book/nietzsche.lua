@@ -66,7 +66,7 @@ end
 local samples = { on_epoch_end = function(_, epoch)
   local first = cdl.random.randint { shape = { 1 }, low = 1, high = #numbers - length }[1]
   local seed = table.move(numbers, first, first + length - 1, 1, {})
-  print(("\nafter epoch %d, from: %q"):format(epoch, text:sub(first, first + length - 1)))
+  print(("\nafter epoch %d, from: %s"):format(epoch, (text:sub(first, first + length - 1):gsub("\n", " "))))
   for _, temperature in ipairs { 0.2, 0.5, 1.0 } do
     print(("-- temperature %.1f\n%s"):format(temperature, write(seed, temperature, book.size(200, 5))))
   end
