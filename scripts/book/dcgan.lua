@@ -1,6 +1,7 @@
 package.path = arg[0]:gsub("[^/]*$", "") .. "?.lua;" .. package.path
 -- 8.5: two networks, one that paints frogs and one that tells them from real ones. The frogs are those of
--- CIFAR-10, or its frogs alone in cifar10_frogs_jpg.tar in $CDL_DATA. Pictures go to dcgan_frogs.png.
+-- CIFAR-10, or its frogs alone in cifar10_frogs_jpg.tar in $CDL_DATA. Pictures go to dcgan_frogs.png. The
+-- networks have a quarter and half of the book's channels, so that a processor trains them in minutes.
 local cdl = require "cdl"
 local book = require "common"
 local layers = cdl.layers
@@ -37,21 +38,22 @@ end
 local x = book.data(read_frogs, function() return cdl.random.uniform { shape = { 64, 32, 32, 3 } } * 255 end)
 x = x:astype "float32" / 127.5 - 1
 
+local width = book.size(64, 8) -- channels
 local function leaky() return layers.LeakyReLU() end
 local generator = cdl.Sequential { name = "generator",
-  layers.Dense { 128 * 16 * 16, input_shape = { numbers } }, leaky(),
-  layers.Reshape { 16, 16, 128 },
-  layers.Conv2D { 256, 5, padding = "same" }, leaky(),
-  layers.Conv2DTranspose { 256, 4, strides = 2, padding = "same" }, leaky(),
-  layers.Conv2D { 256, 5, padding = "same" }, leaky(),
-  layers.Conv2D { 256, 5, padding = "same" }, leaky(),
+  layers.Dense { width * 16 * 16, input_shape = { numbers } }, leaky(),
+  layers.Reshape { 16, 16, width },
+  layers.Conv2D { width, 5, padding = "same" }, leaky(),
+  layers.Conv2DTranspose { width, 4, strides = 2, padding = "same" }, leaky(),
+  layers.Conv2D { width, 5, padding = "same" }, leaky(),
+  layers.Conv2D { width, 5, padding = "same" }, leaky(),
   layers.Conv2D { 3, 7, padding = "same", activation = "tanh" },
 }
 local discriminator = cdl.Sequential { name = "discriminator",
-  layers.Conv2D { 128, 3, input_shape = { 32, 32, 3 } }, leaky(),
-  layers.Conv2D { 128, 4, strides = 2 }, leaky(),
-  layers.Conv2D { 128, 4, strides = 2 }, leaky(),
-  layers.Conv2D { 128, 4, strides = 2 }, leaky(),
+  layers.Conv2D { width, 3, input_shape = { 32, 32, 3 } }, leaky(),
+  layers.Conv2D { width, 4, strides = 2 }, leaky(),
+  layers.Conv2D { width, 4, strides = 2 }, leaky(),
+  layers.Conv2D { width, 4, strides = 2 }, leaky(),
   layers.Flatten(),
   layers.Dropout(0.4),
   layers.Dense { 1, activation = "sigmoid" },
