@@ -232,6 +232,7 @@ end)
 function Model:ensure_built(input_shape)
   if self.built then return end
   rawset(self, "built", true)
+  rawset(self, "_built_for", input_shape)
   if self.build ~= Model.build then core.suspend(self.build, self, input_shape) end
 end
 

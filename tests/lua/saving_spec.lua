@@ -1,6 +1,7 @@
 -- .keras files without Keras: what goes in comes out, and what does not fit says so. Against the real
 -- one they are checked in tests/keras.
 local cdl = require "cdl"
+local capture = require "capture"
 local folder = require "folder"
 local json = require "cdl.json"
 local layers = cdl.layers
@@ -79,6 +80,62 @@ describe("whole models in files", function()
     assert.equal(2, copy.layers[1]:get_config().axis)
     cdl.models.register_keras_serializable(Scale)
     assert.equal(3, cdl.models.load_model(temporary "c.keras").layers[1].args.by)
+  end)
+
+  it("keep models with a call of their own, built for the shapes that they have seen", function()
+    local Net = cdl.Model:extend "Net"
+    Net.signature = { { "units", "integer", 5 } }
+    function Net:init(args)
+      self.first = layers.Dense(args.units)
+      self.blocks = { layers.Dense(3), layers.Dense(4), layers.BatchNormalization() }
+      self.out = layers.Dense(2)
+    end
+    function Net:call(inputs, training)
+      local h = self.first(inputs[1]) + self.first(inputs[2])
+      for _, block in ipairs(self.blocks) do h = block(h, training) end
+      return self.out(h)
+    end
+    local model = Net { units = 6 }
+    model:compile { optimizer = "adam", loss = "mse" }
+    local target = cdl.random.uniform { shape = { 12, 2 } }
+    model:fit({ x, x }, target, { epochs = 2, verbose = 0 })
+    model:save(temporary "net.keras")
+    local copy = cdl.models.load_model(temporary "net.keras", { custom_objects = { Net = Net } })
+    assert.equal(2, copy.optimizer.iterations)
+    assert.equal(6, copy:get_config().units)
+    local loss = model:train_on_batch({ x, x }, target)
+    assert.equal(loss, (copy:train_on_batch({ x, x }, target)))
+  end)
+
+  it("keep functions that have a name; without one the model is kept, but not how it is compiled", function()
+    local function distance(t, p) return (t - p):abs() end
+    local model = cdl.Sequential { cdl.Input { 4 }, layers.Dense(1) }
+    model:compile { optimizer = "sgd", loss = distance }
+    local text = capture.warned(function() model:save(temporary "d.keras") end)
+    assert.matches("compile: loss: a Lua function has no name", text, 1, true)
+    assert.is_nil(json.decode(model:to_json()).compile_config)
+    cdl.models.register_keras_serializable(distance, "distance")
+    model:save(temporary "d.keras")
+    local target = cdl.ones { 12, 1 }
+    assert.equal(model:evaluate(x, target, { verbose = 0 }),
+      cdl.models.load_model(temporary "d.keras"):evaluate(x, target, { verbose = 0 }))
+    local act = cdl.Sequential { cdl.Input { 4 }, layers.Dense { 1, activation = function(z) return z * 2 end } }
+    assert.matches("Dense 'dense_%d+': activation: a Lua function has no name",
+      message_of(act.save, act, temporary "a.keras"))
+    assert.same(act:count_params(), cdl.models.clone_model(act):count_params())
+  end)
+
+  it("keep weights alone, also cut into several files", function()
+    local model, copy = classifier(), classifier()
+    model:fit(x, y, { verbose = 0 })
+    for _, how in ipairs { { "w.weights.h5" }, { "c.weights.json", { max_shard_size = 1e-7 } } } do
+      model:save_weights(temporary(how[1]), how[2])
+      copy:load_weights(temporary(how[1]))
+      assert.same(model:predict(x, { verbose = 0 }):totable(), copy:predict(x, { verbose = 0 }):totable())
+      assert.equal(1, copy.optimizer.iterations)
+      copy = classifier()
+    end
+    copy:load_weights(temporary "m.keras")
   end)
 
   it("are described by JSON, and cloned", function()

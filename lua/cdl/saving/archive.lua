@@ -5,6 +5,8 @@ local compiled = require "cdl.saving.compiled"
 local config = require "cdl.saving.config"
 local core = require "cdl.core"
 local json = require "cdl.json"
+local signature = require "cdl.signature"
+local tree = require "cdl.tree"
 require "cdl.saving.functional"
 require "cdl.saving.sequential"
 
@@ -91,6 +93,34 @@ function M.load_weights(model, path, skip)
   end)
 end
 
+local MOST = 2 ^ 26 -- numbers of an input for which a model is built
+
+-- Zeros of a shape, or a structure of them.
+local function zeros(x, depth)
+  local result, is_shape, size = {}, true, 1
+  for key, entry in pairs(x) do
+    if type(entry) == "table" and entry ~= signature.null and depth > 0 then
+      result[key], is_shape = zeros(entry, depth - 1), false
+    else
+      result[key] = math.type(entry) == "integer" and entry or 1
+      size = size * result[key]
+    end
+  end
+  if size > MOST then core.raise "the shape is too large" end
+  return is_shape and core.full(result, 0, "float32") or result
+end
+
+-- Builds a model of the user's for inputs of such shapes.
+local function build(model, shapes, context)
+  local ok, message = pcall(function()
+    local leaves, spec = tree.flatten(zeros(shapes, 1), nil, "build_config")
+    local types = {}
+    for i, leaf in ipairs(leaves) do types[i] = { dtype = "float32", shape = leaf.shape } end
+    model:ensure_model(types, spec)
+  end)
+  if not ok then config.fail(context, "build_config", "%s", config.without_place(message)) end
+end
+
 --- The model that a config describes, compiled if wanted.
 function M.revive(envelope, context, wants_compile)
   if type(envelope.class_name) ~= "string" then config.fail(context, "", "it describes no model") end
@@ -99,11 +129,7 @@ function M.revive(envelope, context, wants_compile)
     config.fail(context, "", "it describes a %s, not a model", envelope.class_name)
   end
   local built = type(envelope.build_config) == "table" and envelope.build_config.input_shape
-  if type(built) == "table" and not model.built then
-    local shape = {}
-    for i, n in ipairs(built) do shape[i] = math.type(n) == "integer" and n or -1 end
-    model:build(shape)
-  end
+  if type(built) == "table" and not model.built then build(model, built, context) end
   if wants_compile then compiled.decode(model, envelope.compile_config, context) end
   return model
 end

@@ -49,6 +49,18 @@ local function sizes_out(value, name)
   return list
 end
 
+local function is_shape(x) return math.type(x[1]) == "integer" end
+
+-- A shape or a structure of them; the batch of a model may be any.
+local function shapes_out(x, any_batch)
+  local result = {}
+  for key, entry in pairs(x) do
+    result[key] = type(entry) == "table" and shapes_out(entry, any_batch) or (entry < 0 and null or entry)
+  end
+  if any_batch and is_shape(x) then result[1] = null end
+  return result
+end
+
 local function is_axis(param) return param.kind == "axis" or param.kind == "axes" end
 
 local function number_out(value, param, context)
@@ -174,8 +186,9 @@ function M.encode_object(object, context, place)
     config = encode_arguments(object, context, place),
     registered_name = not module and classes.custom_name(cls) or null }
   local shape = rawget(object, "_built_for")
-  if cls.build and not context.own and words.is_plain(shape) and math.type(shape[1]) == "integer" then
-    envelope.build_config = { input_shape = sizes_out(shape) }
+  -- Layers that take several tensors are built by their first call; a model is called by nobody.
+  if cls.build and not context.own and words.is_plain(shape) and (object.ensure_model or is_shape(shape)) then
+    envelope.build_config = { input_shape = shapes_out(shape, object.ensure_model ~= nil) }
   end
   return envelope
 end
