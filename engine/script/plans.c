@@ -60,6 +60,21 @@ static int plan_call(lua_State *L) {
     return n_out;
 }
 
+/* plan:takes(inputs...) -> are these eager tensors of the types that its inputs have? */
+static int plan_takes(lua_State *L) {
+    Plan *plan = script_check_plan(L, 1);
+    int count = lua_gettop(L) - 1;
+    bool takes = !plan_port(plan, count);
+    for (int port = 0; port < count && takes; port++) {
+        const Type *want = plan_port(plan, port);
+        const Tensor *tensor = script_to_tensor(L, port + 2);
+        takes = want && tensor && tensor->dtype == want->dtype &&
+                shape_equal(&tensor->shape, &want->shape);
+    }
+    lua_pushboolean(L, takes);
+    return 1;
+}
+
 static int plan_about(lua_State *L) {
     PlanInfo info = plan_info(script_check_plan(L, 1));
     lua_createtable(L, 0, 6);
@@ -188,6 +203,7 @@ static int core_limits(lua_State *L) {
 static const luaL_Reg plan_meta[] = {
     {"__gc", plan_gc}, {"__close", plan_gc}, {NULL, NULL}};
 static const luaL_Reg plan_methods[] = {{"run", plan_call},
+                                        {"takes", plan_takes},
                                         {"info", plan_about},
                                         {"dump", plan_text},
                                         {"profile_start", plan_time},

@@ -25,6 +25,9 @@ local generation = 0
 -- changed.
 function M.retrace() generation = generation + 1 end
 
+--- Changes with each retrace.
+function M.generation() return generation end
+
 --- A cache of plans by key. It warns once when there are many: each new shape is traced anew.
 function M.new_cache(name)
   local plans, count, made_in = {}, 0, generation

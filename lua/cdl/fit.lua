@@ -4,6 +4,7 @@
 -- A model gives: `_program(mode, specs)`, the plan of a step for a batch of such leaves;
 -- `_results(mode)`, the plan of the metrics' results and their names; `_reset_metrics(mode)`;
 -- and the names of its inputs and outputs. Modes are "train", "test" and "predict".
+local class = require "cdl.class"
 local core = require "cdl.core"
 local arguments = require "cdl.fit_arguments"
 local fit_data = require "cdl.fit_data"
@@ -16,6 +17,7 @@ local verify_probe = require "cdl.verify_probe"
 local optimizers_of = require "cdl.optimizers.of_model"
 local signature = require "cdl.signature"
 local tree = require "cdl.tree"
+local Model = require "cdl.model"
 local CallbackList = require "cdl.callback_list"
 local History = require "cdl.callbacks.history"
 local ProgbarLogger = require "cdl.callbacks.progbar_logger"
@@ -318,11 +320,21 @@ function M.test_on_batch(...)
     args.return_dict)
 end
 
---- model:predict_on_batch(x): the outputs for one batch.
-function M.predict_on_batch(...)
+local function predict_batch(...)
   local args = arguments.predict_on_batch:read(...)
-  local data = fit_data.read("predict_on_batch", args.model, args.x)
-  return pack_outputs(args.model, step(args.model, "predict_step", "predict", data))
+  local model, data = args.model, fit_data.read("predict_on_batch", args.model, args.x)
+  local plan = build(new_run(model, "predict_step", { predict = data }), "predict", data, data.rows)
+  if #data.leaves == 1 then model:_remember_prediction(plan) end
+  return pack_outputs(model, { plan:run(table.unpack(data.leaves)) })
+end
+
+--- model:predict_on_batch(x): the outputs for one batch. A batch like the last one goes straight to its
+-- plan.
+function M.predict_on_batch(model, x, ...)
+  local plan = select("#", ...) == 0 and core.is_tensor(x) and class.is(model, Model)
+    and model:_known_prediction(x)
+  if not plan then return predict_batch(model, x, ...) end
+  return pack_outputs(model, { plan:run(x) })
 end
 
 for _, name in ipairs { "fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch" } do

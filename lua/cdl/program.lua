@@ -106,6 +106,20 @@ function Model:_program(mode, specs)
   end)
 end
 
+--- Remembers the plan of prediction that a batch of one tensor needed.
+function Model:_remember_prediction(plan)
+  rawset(self, "_prediction", { plan = plan, programs = self._programs, generation = autodiff.generation() })
+end
+
+--- That plan, if it is still right and takes x as it is; else nil. Costs next to nothing.
+function Model:_known_prediction(x)
+  local known = rawget(self, "_prediction")
+  if known and known.programs == rawget(self, "_programs") and known.generation == autodiff.generation()
+    and known.plan:takes(x) then
+    return known.plan
+  end
+end
+
 local function trackers_plan(self, mode, what, body)
   trackers.start(self)
   local plans = self._results_plans

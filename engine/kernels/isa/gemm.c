@@ -9,6 +9,8 @@ enum {
     NARROW_BYTES = 256,
     WIDE_BYTES = 1024,
     WIDE_FROM = 1 << 20, /* elements of C */
+    FEW = 2, /* rows: reading B takes the time, and long pieces of its rows are read faster */
+    FEW_BYTES = 512,
     BLOCK_ROWS = 256,    /* at most */
     PARTS_WANTED = 8,
     ROWS_WANTED = 48,     /* blocks of rows are not halved below this */
@@ -18,7 +20,10 @@ enum {
 GemmCut gemm_cut(int64_t rows, int64_t columns, int64_t depth, DType dtype) {
     const int64_t element = (int64_t)dtype_size(dtype);
     bool wide = (double)rows * (double)columns >= WIDE_FROM;
-    GemmCut cut = {.block_columns = (wide ? WIDE_BYTES : NARROW_BYTES) / element};
+    GemmCut cut = {.block_columns = (wide          ? WIDE_BYTES
+                                     : rows <= FEW ? FEW_BYTES
+                                                   : NARROW_BYTES) /
+                                    element};
     cut.column_blocks = chunks(columns, cut.block_columns);
     cut.row_blocks = chunks(rows, BLOCK_ROWS);
     while (cut.row_blocks * cut.column_blocks < PARTS_WANTED) {

@@ -118,15 +118,18 @@ static void block_rows(Tile *tile, int64_t rows, const REAL *b, int64_t columns,
             tile->a_depth = vectors_of(height) * VW;
             next += tile->depth * tile->a_depth + TURNED_GAP;
         }
-        for (int64_t n = 0; n < columns; n += PANEL) {
-            int width = columns - n < PANEL ? (int)(columns - n) : PANEL;
+        for (int64_t n = 0, width; n < columns; n += width) {
+            const bool thin = direct && height <= THIN_ROWS && columns - n >= THIN;
+            width = thin ? THIN : columns - n < PANEL ? columns - n : PANEL;
             int vectors = vectors_of(width);
             tile->b = direct ? b + n : b + n * tile->depth;
             if (!direct) tile->b_depth = vectors * VW;
             tile->c = c + m * tile->c_row + n;
             tile->bias = bias ? bias + n : NULL;
-            tile->last = width - (vectors - 1) * VW;
-            tile_functions[vectors - 1][height - 1](tile);
+            tile->last = (int)width - (vectors - 1) * VW;
+            TileFunction *run =
+                thin ? thin_functions[height - 1] : tile_functions[vectors - 1][height - 1];
+            run(tile);
         }
         m += height;
     }
