@@ -115,6 +115,9 @@ static void load(void) {
     loaded.sgemm = (BlasSgemm *)dlsym(library, "cblas_sgemm");
     loaded.dgemm = (BlasDgemm *)dlsym(library, "cblas_dgemm");
     if (!loaded.sgemm || !loaded.dgemm) {
+        const char *wanted = getenv("CDL_BLAS");
+        if (wanted && *wanted)
+            log_warning("CDL_BLAS=%s: it has no cblas_sgemm; going without", wanted);
         dlclose(library);
         return;
     }

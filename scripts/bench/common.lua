@@ -5,7 +5,7 @@ local core = require "cdl.core"
 local M = {}
 
 -- Fills x in slices of rows, so that what is drawn on the way needs little memory beside it.
-local SLICE = 2048
+local SLICE = 256
 local function fill(x, make)
   for first = 1, #x, SLICE do
     local last = math.min(first + SLICE - 1, #x)

@@ -47,6 +47,8 @@ describe("fit's profile", function()
       for _, step in ipairs(found.steps) do sum = sum + step.seconds end
       assert.is_true(sum <= found.seconds)
       assert.are.equal(found.mode == "train" and 4 or 2, found.runs)
+      -- Values share memory almost as well as they could.
+      assert.is_true(found.info.scratch_bytes <= 1.3 * found.info.lower_bound + 4096)
     end
   end)
 
