@@ -202,14 +202,11 @@ static int core_limits(lua_State *L) {
 
 static const luaL_Reg plan_meta[] = {
     {"__gc", plan_gc}, {"__close", plan_gc}, {NULL, NULL}};
-static const luaL_Reg plan_methods[] = {{"run", plan_call},
-                                        {"takes", plan_takes},
-                                        {"info", plan_about},
-                                        {"dump", plan_text},
-                                        {"profile_start", plan_time},
-                                        {"profile_stop", plan_time_no_more},
-                                        {"profile", plan_times},
-                                        {NULL, NULL}};
+static const luaL_Reg plan_methods[] = {
+    {"run", plan_call},           {"takes", plan_takes},
+    {"info", plan_about},         {"dump", plan_text},
+    {"profile_start", plan_time}, {"profile_stop", plan_time_no_more},
+    {"profile", plan_times},      {NULL, NULL}};
 
 /* core.plan_debug(poison, optimize): test switches of the planner */
 static int core_plan_debug(lua_State *L) {

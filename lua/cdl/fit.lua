@@ -348,9 +348,9 @@ local methods = { "fit", "evaluate", "predict", "train_on_batch", "test_on_batch
   "predict_on_batch", "fit_generator", "evaluate_generator", "predict_generator" }
 
 --- Gives a class of models these methods.
-function M.install(Model)
-  Model.rewind = rewind.rewind
-  for _, name in ipairs(methods) do Model[name] = M[name] end
+function M.install(Class)
+  Class.rewind = rewind.rewind
+  for _, name in ipairs(methods) do Class[name] = M[name] end
 end
 
 M.is_option = arguments.is_option

@@ -9,9 +9,10 @@ enum {
     NARROW_BYTES = 256,
     WIDE_BYTES = 1024,
     WIDE_FROM = 1 << 20, /* elements of C */
-    FEW = 2, /* rows: reading B takes the time, and long pieces of its rows are read faster */
+    FEW =
+        2, /* rows: reading B takes the time, and long pieces of its rows are read faster */
     FEW_BYTES = 512,
-    BLOCK_ROWS = 256,    /* at most */
+    BLOCK_ROWS = 256, /* at most */
     PARTS_WANTED = 8,
     ROWS_WANTED = 48,     /* blocks of rows are not halved below this */
     WORK_WANTED = 1 << 17 /* multiply-adds in a part that is worth a thread */

@@ -127,8 +127,8 @@ static void block_rows(Tile *tile, int64_t rows, const REAL *b, int64_t columns,
             tile->c = c + m * tile->c_row + n;
             tile->bias = bias ? bias + n : NULL;
             tile->last = (int)width - (vectors - 1) * VW;
-            TileFunction *run =
-                thin ? thin_functions[height - 1] : tile_functions[vectors - 1][height - 1];
+            TileFunction *run = thin ? thin_functions[height - 1]
+                                     : tile_functions[vectors - 1][height - 1];
             run(tile);
         }
         m += height;

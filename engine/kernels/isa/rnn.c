@@ -87,6 +87,13 @@ static double cost_of(const Rnn *r) {
            rows * (double)r->units * each;
 }
 
+/* Of the forward pass; the backward pass has two products for each of these. */
+static double flops_of(const Rnn *r) {
+    double gates = (double)(rnn_gates(r) * r->units);
+    return 2.0 * (double)r->batch * (double)r->steps * gates *
+           (double)(r->features + r->units);
+}
+
 static int64_t slices_of(const Call *call) {
     int next;
     Rnn r = common_of(call, &next);
@@ -103,6 +110,11 @@ static size_t forward_scratch(const Call *call) {
 static double forward_cost(const Call *call) {
     Rnn r = forward_of(call);
     return cost_of(&r);
+}
+
+static double forward_flops(const Call *call) {
+    Rnn r = forward_of(call);
+    return flops_of(&r);
 }
 
 static void forward_pack(const Call *call, int64_t part) {
@@ -125,6 +137,11 @@ static size_t backward_scratch(const Call *call) {
 static double backward_cost(const Call *call) {
     Rnn r = backward_of(call);
     return 2 * cost_of(&r);
+}
+
+static double backward_flops(const Call *call) {
+    Rnn r = backward_of(call);
+    return 2 * flops_of(&r);
 }
 
 static void backward_pack(const Call *call, int64_t part) {
@@ -155,7 +172,8 @@ extern KERNEL(rnn_grad);
 
 #define FORWARD                                                                          \
     {                                                                                    \
-        .scratch = forward_scratch, .cost = forward_cost, .phase = {                     \
+        .scratch = forward_scratch, .cost = forward_cost, .flops = forward_flops,        \
+        .phase = {                                                                       \
             {NULL, forward_pack},                                                        \
             {slices_of, forward_run}                                                     \
         }                                                                                \
@@ -165,4 +183,5 @@ KERNEL(rnn_saving) = FORWARD;
 KERNEL(rnn_grad) = {
     .scratch = backward_scratch,
     .cost = backward_cost,
+    .flops = backward_flops,
     .phase = {{NULL, backward_pack}, {slices_of, backward_run}, {sum_parts, sum_run}}};

@@ -40,10 +40,18 @@ end
 --- x in float32, if it is of another kind than float.
 function M.as_float(x) return x.dtype:sub(1, 5) == "float" and x or ops.astype(x, "float32") end
 
---- (x - mean) / sqrt(variance + epsilon) over axes, with the biased variance.
+local standardise = core.row "standardise"
+
+--- (x - mean) / sqrt(variance + epsilon) over axes (from 1, in order), mean, and the biased variance,
+-- both with size 1 along them. Axes side by side take one pass.
 function M.standardise(x, axes, epsilon)
-  local centered = x - ops.mean(x, axes, true)
-  return centered * ops.rsqrt(ops.mean(ops.square(centered), axes, true) + epsilon)
+  if #axes > 0 and axes[#axes] - axes[1] == #axes - 1 then
+    return standardise({ axes[1] - 1, #axes }, { epsilon }, x)
+  end
+  local mean = ops.mean(x, axes, true)
+  local centered = x - mean
+  local variance = ops.mean(ops.square(centered), axes, true)
+  return centered * ops.rsqrt(variance + epsilon), mean, variance
 end
 
 return M

@@ -3,6 +3,7 @@ local core = require "cdl.core"
 local initializers = require "cdl.initializers"
 local Layer = require "cdl.layer"
 local ops = require "cdl.ops"
+local normalization = require "cdl.layers.base_normalization"
 local words = require "cdl.words"
 
 local BatchNormalization = Layer:extend "BatchNormalization"
@@ -133,23 +134,28 @@ function BatchNormalization:call(x, training, mask)
     if i ~= place then axes[#axes + 1] = i end
   end
   x = x.dtype:sub(1, 5) == "float" and x or ops.astype(x, "float32")
-  local mean, variance, r, d
-  if training and self.trainable then
-    mean, variance = moments(x, axes, mask)
-    if self.args.renorm then
-      r, d = renormalize(self, mean, variance)
-    else
-      move(self.moving_mean, self.momentum, ops.flatten(mean))
-      move(self.moving_variance, self.momentum, ops.flatten(variance))
-    end
+  local learns, gamma, r, d = training and self.trainable, self.gamma and self.gamma:reshape(shape), nil, nil
+  local y, mean, variance
+  if learns and not (mask or self.args.renorm) then
+    y, mean, variance = normalization.standardise(x, axes, self.epsilon)
+    if gamma then y = y * gamma end
   else
-    mean, variance = self.moving_mean:reshape(shape), self.moving_variance:reshape(shape)
+    if learns then
+      mean, variance = moments(x, axes, mask)
+    else
+      mean, variance = self.moving_mean:reshape(shape), self.moving_variance:reshape(shape)
+    end
+    if learns and self.args.renorm then r, d = renormalize(self, mean, variance) end
+    local factor = ops.rsqrt(variance + self.epsilon)
+    if r then factor = factor * r:reshape(shape) end
+    if gamma then factor = factor * gamma end
+    y = (x - mean) * factor
+    if d then y = y + (self.gamma and d * self.gamma or d):reshape(shape) end
   end
-  local factor = ops.rsqrt(variance + self.epsilon)
-  if r then factor = factor * r:reshape(shape) end
-  if self.gamma then factor = factor * self.gamma:reshape(shape) end
-  local y = (x - mean) * factor
-  if d then y = y + (self.gamma and d * self.gamma or d):reshape(shape) end
+  if learns and not r then
+    move(self.moving_mean, self.momentum, ops.flatten(mean))
+    move(self.moving_variance, self.momentum, ops.flatten(variance))
+  end
   if self.beta then y = y + self.beta:reshape(shape) end
   return y
 end

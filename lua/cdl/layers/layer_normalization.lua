@@ -21,7 +21,7 @@ end
 
 function LayerNormalization:call(x)
   local places = normalization.places(self, self.args.axis, x.ndim)
-  local y = normalization.standardise(normalization.as_float(x), places, self.args.epsilon)
+  local y = (normalization.standardise(normalization.as_float(x), places, self.args.epsilon))
   if self.gamma then y = y * normalization.spread(self.gamma, places, x) end
   if self.beta then y = y + normalization.spread(self.beta, places, x) end
   return y

@@ -118,6 +118,17 @@ M.sum, M.mean, M.prod = reduce "ReduceSum", reduce "ReduceMean", reduce "ReduceP
 M.max, M.min, M.logsumexp = reduce "ReduceMax", reduce "ReduceMin", reduce "ReduceLogSumExp"
 M.all, M.any = reduce("ReduceMin", "int32", "bool"), reduce("ReduceMax", "int32", "bool")
 
+function M.standardise(b, node, inputs, int)
+  local axes = {}
+  for k = 0, int(1) - 1 do axes[#axes + 1] = int(0) + k end
+  local function mean(name) return b:node("ReduceMean", { name }, { axes = axes, keepdims = 1 }) end
+  local center = mean(inputs[1].name)
+  local apart = b:node("Sub", { inputs[1].name, center })
+  local variance = mean(b:node("Mul", { apart, apart }))
+  local under = b:node("Add", { variance, b:number(node.dtype, node.f[1]) })
+  return b:node("Div", { apart, b:node("Sqrt", { under }) }), center, variance
+end
+
 local function arg(op)
   return function(b, _, inputs, int)
     return b:node(op, { inputs[1].name }, { axis = int(0), keepdims = int(1), select_last_index = 0 })

@@ -196,6 +196,13 @@ static const Case cases[] = {
     PAIR(softmax_crossentropy, DIM3(2, 2, 3), DIM3(2, 2, 3), 0.1, 2),
     {OP_softmax_crossentropy, {.i = {1}}, {{DIM2(4, 3), -2, 2}, {DIM2(4, 3), 0, 1}}},
     {OP_softmax_crossentropy, {.i = {1}}, {{DIM2(4, 3), -30, 30}, {DIM2(4, 3), 0, 1}}},
+    {OP_standardise, {.i = {1, 1}, .f = {0.01}}, {{DIM2(3, 4), -2, 2}}},
+    {OP_standardise, {.i = {0, 2}, .f = {0.01}}, {{DIM3(2, 3, 2), -2, 2}}},
+    {OP_standardise, {.i = {1, 1}, .f = {0.01}}, {{DIM3(2, 4, 2), -2, 2}}},
+    {OP_standardise_grad, {.i = {1, 1}, .f = {0.1}},
+     {{DIM2(3, 4), -1, 1}, {DIM2(3, 1), 0.5, 2}, {DIM2(3, 4), -2, 2}}},
+    {OP_standardise_grad, {.i = {0, 1}, .f = {0.1}},
+     {{DIM2(4, 3), -1, 1}, {DIM2(1, 3), 0.5, 2}, {DIM2(4, 3), -2, 2}}},
     {OP_dropout, {.i = {5, 0, 2, 4, 1}, .f = {0.5}},
      {{DIM2(4, 3), -2, 2}, {DIM1(2), .integers = INTS(1, 2)}}},
 };
@@ -341,8 +348,7 @@ static void agree_with_differences(void) {
 /* rnn_grad takes what rnn saved, so only the second order of rnn's cases reaches it. */
 static void cover_every_row(void) {
     for (OpId op = 0; op < OP_COUNT; op++) {
-        bool covered =
-            op == OP_stop_gradient || op == OP_rnn_grad || !op_table[op].grad;
+        bool covered = op == OP_stop_gradient || op == OP_rnn_grad || !op_table[op].grad;
         for (int k = 0; k < CASES; k++) covered |= cases[k].op == op;
         if (!covered) fprintf(stderr, "%s has no case\n", op_name(op));
         CHECK(covered);
