@@ -50,7 +50,8 @@ local function sources(layer, inside)
     end
   end
   for _, call in ipairs(layer._calls) do
-    for _, input in ipairs(call.inputs) do visit(input) end
+    -- All that the call was given: options, too (initial states).
+    for _, input in ipairs(symbol.inputs_of(call.outputs[1])) do visit(input) end
   end
   return table.concat(parts, ", ")
 end

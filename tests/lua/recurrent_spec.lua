@@ -89,6 +89,21 @@ describe("recurrent layers", function()
       { initial_state = { h, "c" } }))
   end)
 
+  it("make an encoder and a decoder", function()
+    local source, target = cdl.Input { -1, 5 }, cdl.Input { -1, 4 }
+    local _, h, c = layers.LSTM { 6, return_state = true, name = "encoder" }(source)
+    local y = layers.LSTM { 6, return_sequences = true, name = "decoder" }(target, { initial_state = { h, c } })
+    local model = cdl.Model { inputs = { source, target }, outputs = layers.Dense(3)(y) }
+    model:compile { optimizer = "sgd", loss = "mse" }
+    local data = { normal(4, 7, 5), normal(4, 3, 4) }
+    local before = model:get_layer("encoder"):get_weights()[1]
+    model:fit(data, normal(4, 3, 3), { epochs = 1, verbose = 0 })
+    assert.is_true((model:get_layer("encoder"):get_weights()[1] - before):abs():max():item() > 0)
+    local lines = {}
+    model:summary { print_fn = function(line) lines[#lines + 1] = line end }
+    assert.matches("decoder %(LSTM%)[^\n]*, encoder", table.concat(lines, "\n"))
+  end)
+
   it("with unknown lengths say so in their shapes", function()
     local x = cdl.Input { -1, 4 }
     assert.are.same({ -1, 6 }, layers.LSTM(6)(x).shape)
