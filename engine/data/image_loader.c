@@ -182,7 +182,18 @@ void image_loader_free(ImageLoader *loader) {
     mem_free(loader);
 }
 
+static bool check_rows(const ImageLoader *loader, int64_t n, const ImageJob jobs[],
+                       Err *err) {
+    int64_t rows = loader->images.buffer ? loader->images.shape.dim[0] : 0;
+    for (int64_t i = 0; i < n; i++)
+        if (!jobs[i].path && (jobs[i].row < 0 || jobs[i].row >= rows))
+            return err_set(err, "picture %lld was asked for; there are %lld",
+                           (long long)jobs[i].row, (long long)rows);
+    return true;
+}
+
 bool image_loader_ask(ImageLoader *loader, int64_t n, const ImageJob jobs[], Err *err) {
+    if (!check_rows(loader, n, jobs, err)) return false;
     if (!revive(loader, err)) return false;
     Pending *batch = pending_new(loader, n, jobs, err);
     if (!batch) return false;

@@ -21,7 +21,7 @@ ImageLoader *image_loader_new(const ImageWork *work, const Tensor *images, int t
                               Err *err);
 void image_loader_free(ImageLoader *loader); /* NULL is fine */
 
-/* Jobs and paths are copied. */
+/* Jobs and paths are copied. An error when a job's row is not one of the images. */
 bool image_loader_ask(ImageLoader *loader, int64_t n, const ImageJob jobs[], Err *err);
 /* Waits for the batch that was asked for first: float32 {n, height, width, channels}.
  * Pictures that could not be read are 0. An error when nothing was asked for. */

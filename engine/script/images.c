@@ -40,17 +40,25 @@ static bool boolean_of(lua_State *L, int table, const char *field) {
 /* The work that a table describes, whose fields have the names of ImageWork's. */
 static ImageWork read_work(lua_State *L, int table) {
     luaL_checktype(L, table, LUA_TTABLE);
-    return (ImageWork){.height = integer_of(L, table, "height"),
-                       .width = integer_of(L, table, "width"),
-                       .channels = (int)integer_of(L, table, "channels"),
-                       .resize = (ImageResize)integer_of(L, table, "resize"),
-                       .antialias = boolean_of(L, table, "antialias"),
-                       .whole = boolean_of(L, table, "whole"),
-                       .fit = (ImageFit)integer_of(L, table, "fit"),
-                       .bilinear = boolean_of(L, table, "bilinear"),
-                       .fill = integer_of(L, table, "fill"),
-                       .fill_value = number_of(L, table, "fill_value"),
-                       .rescale = number_of(L, table, "rescale")};
+    ImageWork work = {.height = integer_of(L, table, "height"),
+                      .width = integer_of(L, table, "width"),
+                      .channels = (int)integer_of(L, table, "channels"),
+                      .resize = (ImageResize)integer_of(L, table, "resize"),
+                      .antialias = boolean_of(L, table, "antialias"),
+                      .whole = boolean_of(L, table, "whole"),
+                      .fit = (ImageFit)integer_of(L, table, "fit"),
+                      .bilinear = boolean_of(L, table, "bilinear"),
+                      .fill = integer_of(L, table, "fill"),
+                      .fill_value = number_of(L, table, "fill_value"),
+                      .rescale = number_of(L, table, "rescale")};
+    bool fits = work.height >= 0 && work.height <= IMAGE_SIDE && work.width >= 0 &&
+                work.width <= IMAGE_SIDE && work.height * work.width <= IMAGE_PIXELS;
+    if (!fits)
+        script_raise(L, "pictures of %lld x %lld pixels are too large",
+                     (long long)work.height, (long long)work.width);
+    luaL_argcheck(L, work.channels >= 1 && work.resize <= IMAGE_NEAREST, table,
+                  "channels and a way to resize expected");
+    return work;
 }
 
 static int floats_close(lua_State *L) {
@@ -126,6 +134,7 @@ static int core_image_loader(lua_State *L) {
     ImageWork work = read_work(L, 1);
     const Tensor *images = lua_isnoneornil(L, 2) ? NULL : script_check_tensor(L, 2);
     int threads = (int)luaL_checkinteger(L, 3);
+    luaL_argcheck(L, work.height && work.width, 1, "a size expected");
     if (images)
         luaL_argcheck(
             L,

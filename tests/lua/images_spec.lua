@@ -79,6 +79,8 @@ describe("pictures", function()
     assert.matches("got {0, 2}", message_of(cdl.io.write_png, temporary "y.png", cdl.zeros { 0, 2 }))
     assert.matches("holds nan", message_of(cdl.io.write_png, temporary "y.png", cdl.full({ 1, 1 }, 0 / 0)))
     assert.matches("there is no folder", message_of(cdl.io.write_png, temporary "no/y.png", cdl.zeros { 1, 1 }))
+    assert.matches("pictures of 1048577 x 2 pixels are too large",
+      message_of(cdl.io.read_image, temporary "whole.png", { target_size = { 1048577, 2 } }))
     assert.matches("color_mode must be one of", message_of(cdl.io.read_image, temporary "whole.png", "grey"))
     assert.same({ "grid.png", "half.png", "whole.png", "x.png", "x.txt" }, temporary:names())
   end)

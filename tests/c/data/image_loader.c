@@ -74,6 +74,11 @@ static void nothing_asked_for_is_an_error(void) {
     ImageLoader *loader = loader_of(&plain, &images, 1);
     CHECK(!image_loader_take(loader, &batch, &err) && !batch.buffer);
     CHECK_TEXT(err.text, "no pictures were asked for");
+    ImageJob job = still;
+    job.row = ROWS;
+    err = (Err){0};
+    CHECK(!image_loader_ask(loader, 1, &job, &err));
+    CHECK_TEXT(err.text, "picture 6 was asked for; there are 6");
     image_loader_free(loader);
     tensor_release(&images);
 }
