@@ -34,6 +34,7 @@ struct H5File {
 };
 
 int64_t h5_count(const H5File *file) { return file->places; }
+size_t h5_bytes(const H5File *file) { return file->size; }
 
 const char *h5_path(const H5File *file, int64_t index) {
     return file->found[file->place[index]].name;

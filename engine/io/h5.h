@@ -28,6 +28,7 @@ void h5_close(H5File *file);
 
 /* Everything in the file, groups (the root, "", first) and arrays. */
 int64_t h5_count(const H5File *file);
+size_t h5_bytes(const H5File *file); /* no fewer than all arrays together */
 const char *h5_path(const H5File *file, int64_t index); /* "/layers/dense" */
 bool h5_is_array(const H5File *file, int64_t index);
 /* The array as a tensor of the nearest dtype that holds its values. */

@@ -24,7 +24,8 @@
     X(free_memory)                                                                       \
     X(Eset_auto2)                                                                        \
     X(Fopen)                                                                             \
-    X(Fcreate) X(Fclose) X(Fflush) X(Fget_file_image) X(Gopen2) X(Gcreate2) X(Gclose) X( \
+    X(Fcreate)                                                                           \
+    X(Fclose) X(Fflush) X(Fget_file_image) X(Gopen2) X(Gcreate2) X(Gclose) X(            \
         Gget_info) X(Lget_name_by_idx) X(Lexists) X(Oopen) X(Oclose) X(Iget_type)        \
         X(Dopen2) X(Dcreate2) X(Dclose) X(Dread) X(Dwrite) X(Dget_type) X(Dget_space) X( \
             Dget_storage_size) X(Dget_create_plist) X(Aexists) X(Aopen) X(Aread)         \
@@ -47,9 +48,9 @@
     X(P_CLS_LINK_CREATE_ID)                                                              \
     X(T_NATIVE_UINT8)                                                                    \
     X(T_NATIVE_INT32)                                                                    \
-    X(T_NATIVE_INT64) X(T_NATIVE_FLOAT) X(T_NATIVE_DOUBLE) X(T_NATIVE_UINT16)            \
-        X(T_STD_U8LE) X(T_STD_I32LE) X(T_STD_I64LE) X(T_IEEE_F32LE) X(T_IEEE_F64LE)      \
-            X(T_C_S1)
+    X(T_NATIVE_INT64)                                                                    \
+    X(T_NATIVE_FLOAT) X(T_NATIVE_DOUBLE) X(T_NATIVE_UINT16) X(T_STD_U8LE) X(T_STD_I32LE) \
+        X(T_STD_I64LE) X(T_IEEE_F32LE) X(T_IEEE_F64LE) X(T_C_S1)
 
 typedef struct H5Library {
 #define X(name) __typeof__(H5##name) *name;

@@ -17,6 +17,7 @@ H5File *h5_open_image(void *bytes, size_t size, const char *name, Err *err) {
 
 void h5_close(H5File *file) {}
 int64_t h5_count(const H5File *file) { return 0; }
+size_t h5_bytes(const H5File *file) { return 0; }
 const char *h5_path(const H5File *file, int64_t index) { return ""; }
 bool h5_is_array(const H5File *file, int64_t index) { return false; }
 

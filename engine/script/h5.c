@@ -58,6 +58,12 @@ static int h5_list(lua_State *L, bool arrays) {
 static int h5_arrays(lua_State *L) { return h5_list(L, true); }
 static int h5_groups(lua_State *L) { return h5_list(L, false); }
 
+/* file:bytes() -> a number that no array's bytes exceed */
+static int h5_size(lua_State *L) {
+    lua_pushinteger(L, (lua_Integer)h5_bytes(check_h5(L)));
+    return 1;
+}
+
 static int64_t check_entry(lua_State *L, const H5File *file) {
     lua_Integer index = luaL_checkinteger(L, 2);
     luaL_argcheck(L, index >= 0 && index < h5_count(file), 2, "no such entry");
@@ -273,9 +279,10 @@ static const luaL_Reg functions[] = {
     {"archive_write", core_archive_write},
     {NULL, NULL},
 };
-static const luaL_Reg h5_methods[] = {{"arrays", h5_arrays}, {"groups", h5_groups},
-                                      {"read", h5_tensor},   {"texts", h5_attribute},
-                                      {"close", h5_gc},      {NULL, NULL}};
+static const luaL_Reg h5_methods[] = {
+    {"arrays", h5_arrays}, {"groups", h5_groups},   {"bytes", h5_size},
+    {"read", h5_tensor},   {"texts", h5_attribute}, {"close", h5_gc},
+    {NULL, NULL}};
 static const luaL_Reg image_methods[] = {
     {"write", image_write}, {"size", image_size}, {NULL, NULL}};
 static const luaL_Reg archive_methods[] = {{"names", archive_names},

@@ -24,6 +24,11 @@ M.add_weight = signature.method("add_weight", {
     if initializer == nil then initializer = dtype:sub(1, 5) == "float" and "glorot_uniform" or "zeros" end
     local path = scope.current().path
     if path == "" then path = self.name end
+    local file = scope.current().file -- from which the model is loaded: it has all values
+    if file then
+      file:check_weight(self, name, shape)
+      initializer = "zeros"
+    end
     local variable = core.suspend(function()
       local value = initializers.get(initializer)(shape, dtype)
       if not core.is_tensor(value) then value = core.tensor(value, dtype) end

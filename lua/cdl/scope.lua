@@ -9,7 +9,8 @@ local current = { path = "", stream = "", draws = {} }
 
 --- The scope that is in force: training (true, false or nil: nobody has said), path (of layers,
 -- for messages and graph nodes), stream (of layers, for random numbers), steps (the variable that
--- counts steps, nil where only shapes are wanted), losses and metrics (lists, nil where nobody collects).
+-- counts steps, nil where only shapes are wanted), losses and metrics (lists, nil where nobody collects), file
+-- (the weight file of a model that is being loaded).
 function M.current() return current end
 
 local function finish(before, path, ok, ...)

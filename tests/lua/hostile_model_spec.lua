@@ -127,6 +127,8 @@ describe("model files that are not as they should be", function()
       layers = { { class_name = "InputLayer", module = "keras.layers", config = input.config, name = "in",
         inbound_nodes = {} } }, input_layers = { "in", 0, 0 }, output_layers = { "out", 0, 0 } } },
       "the layer \"out\", which is not in the list")
+    refused(sequential(input, dense { name = "d", units = 1000000000 }),
+      "the weight kernel {4, 1000000000} of layer 'd' is larger than the file")
     refused({ module = "keras.layers", class_name = "Dense", config = { units = 2 } },
       "it describes a Dense, not a model")
   end)

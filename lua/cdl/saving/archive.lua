@@ -5,6 +5,7 @@ local compiled = require "cdl.saving.compiled"
 local config = require "cdl.saving.config"
 local core = require "cdl.core"
 local json = require "cdl.json"
+local scope = require "cdl.scope"
 local signature = require "cdl.signature"
 local tree = require "cdl.tree"
 require "cdl.saving.functional"
@@ -77,7 +78,7 @@ function M.load(path, custom, wants_compile)
   local context = { what = ("%s: %s: %s"):format(what, path, CONFIG), custom = custom }
   local model = M.with_weights(archive, names, path, what, function(source)
     context.assets = { archive = archive, names = names, source = source }
-    local made = M.revive(envelope, context, wants_compile)
+    local made = scope.with({ file = source }, M.revive, envelope, context, wants_compile)
     arrays.assign(arrays.match(source, made))
     return made
   end)

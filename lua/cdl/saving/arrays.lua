@@ -48,10 +48,20 @@ function M.source(file, what)
   local arrays, groups = file:arrays(), file:groups()
   -- How the group of a model's layers was called in 2023.
   local layers = groups["/_layer_checkpoint_dependencies"] and "_layer_checkpoint_dependencies"
-  return setmetatable({ file = file, what = what, arrays = arrays, used = {}, layers = layers }, Source)
+  return setmetatable({ file = file, what = what, bytes = file:bytes(), arrays = arrays, used = {}, layers = layers },
+    Source)
 end
 
 function Source:fail(format, ...) core.raise(("%s: %s"):format(self.what, format:format(...))) end
+
+--- Raises when a weight of this shape cannot be in the file, before memory is taken for it.
+function Source:check_weight(layer, name, shape)
+  local size = 1
+  for _, n in ipairs(shape) do size = size * n end
+  if size > self.bytes then
+    self:fail("the weight %s %s of layer '%s' is larger than the file", name, braces(shape), layer.name)
+  end
+end
 
 function Source:read(path)
   local tensor, message = self.file:read(self.arrays[path])

@@ -276,6 +276,7 @@ function M.decode_arguments(cls, config, context, place)
   local name, args = class.name_of(cls), {}
   local sig, row = signature.of(cls), rows.of(class.name_of(cls))
   if type(config) ~= "table" or config == null then fail(context, place, "its config is no object") end
+  rows.modernize(config)
   if row.read then
     local ok, message = pcall(row.read, config)
     if not ok then fail(context, place, "%s", M.without_place(message)) end

@@ -11,6 +11,7 @@ local json = require "cdl.json"
 local Layer = require "cdl.layer"
 local Model = require "cdl.model"
 local optimizers = require "cdl.optimizers"
+local scope = require "cdl.scope"
 require "cdl.saving.functional"
 require "cdl.saving.sequential"
 
@@ -185,7 +186,8 @@ function M.load(path, custom, wants_compile)
     file:fail "it holds no model (no attribute model_config); weights alone are read by model:load_weights"
   end
   local context = { what = file.what .. ": model_config", custom = custom }
-  local model = type(envelope.class_name) == "string" and config.decode_object(envelope, context, "")
+  local model = type(envelope.class_name) == "string"
+    and scope.with({ file = arrays.source(file.h5, file.what) }, config.decode_object, envelope, context, "")
   if not class.is(model, Layer) or not class.is(model, Model) then file:fail "model_config describes no model" end
   local settings = wants_compile and file:json "training_config"
   if settings then compile(file, model, settings, context) end

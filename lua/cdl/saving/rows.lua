@@ -59,10 +59,15 @@ local rows = {
 local ACCEPTED = {
   quantization_config = null, lora_rank = null, autocast = true, synchronized = false, input_axes = null,
   output_axes = null, is_legacy_optimizer = { true, false }, jit_compile = { true, false }, decay = { 0, null },
-  fn = null, ragged = false, sparse = false, optional = false, time_major = false,
+  fn = ANY, implementation = ANY, ragged = false, sparse = false, optional = false, time_major = false,
 }
 
 local M = {}
+
+--- What files of Keras 2 say in other words.
+function M.modernize(config)
+  if config.reduction == "auto" then config.reduction = "sum_over_batch_size" end
+end
 
 --- The row of a class, by its name; {} when there is nothing special.
 function M.of(name) return rows[name] or {} end

@@ -103,6 +103,11 @@ end
 
 function Joined:arrays() return merge(self, "arrays") end
 function Joined:groups() return merge(self, "groups") end
+function Joined:bytes()
+  local bytes = 0
+  for _, file in ipairs(self.files) do bytes = bytes + file:bytes() end
+  return bytes
+end
 function Joined:read(entry) return entry.file:read(entry.number) end
 function Joined:__close()
   for _, file in ipairs(self.files) do file:close() end
