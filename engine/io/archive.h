@@ -1,5 +1,5 @@
-/* Zip archives: what .npz files (and Keras's .keras files) are. Reading and writing are
- * libzip's work; this unit adds bounds, messages and atomic writing. Entries are stored
+/* Zip archives: what .npz files (and Keras's .keras files) are. Reading is
+ * libzip's work; this unit adds bounds and messages. Writing is atomic. Entries are stored
  * or deflated; archives and entries beyond 4 GB (zip64) are fine.
  *
  *     Archive *archive = archive_open(path, &err);
@@ -33,8 +33,7 @@ bool archive_reader(const Archive *archive, int64_t index, Reader *out, Err *err
 typedef struct ArchiveWriter ArchiveWriter;
 
 ArchiveWriter *archive_create(const char *path, Err *err); /* NULL: err is set */
-/* An entry made of a header, which is copied, and of data, which must live unchanged
- * until archive_finish: they are written there. */
+/* An entry made of a header and of data. After a failure the writer is good for cancelling. */
 bool archive_add(ArchiveWriter *writer, const char *name, const void *header,
                  size_t header_bytes, const void *data, size_t bytes, bool deflate,
                  Err *err);

@@ -1,91 +1,61 @@
-/* Writing archives: libzip does the format and hands over bytes, which go to the
- * temporary file of an atomic write. */
+/* Writing zip archives (PKWARE's APPNOTE 6.3): entries one behind the other as they are added,
+ * and the directory behind the last. Sums and bytes go through the cache together, so that a
+ * large array is read once; a library that keeps the entries until the end reads it twice. */
+#define _GNU_SOURCE
 #include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
-#include <zip.h>
+#include <zlib.h>
 #include "base/arena.h"
 #include "base/mem.h"
 #include "io/archive.h"
 #include "io/atomic.h"
 
-struct ArchiveWriter {
-    Atomic file;
-    zip_t *zip;
-    zip_error_t error;
-    Err err;     /* the reason, when writing to the file failed */
-    Arena arena; /* headers of entries */
-    char name[READER_NAME];
+enum {
+    PIECE = 1 << 18,
+    PACKED = 1 << 15,
+    LOCAL = 30, /* bytes of the records without names and extra fields */
+    CENTRAL = 46,
+    END = 22,
+    END64 = 56 + 20, /* with its locator */
+    EXTRA = 4 + 24,  /* the field with 64-bit sizes and place */
+    VERSION = 45,    /* of the format: 4.5 has these fields */
+    UTF8 = 1 << 11,
+    FIRST_DATE = 1 << 5 | 1 /* 1 January 1980, the first of the format */
 };
 
-static zip_int64_t refuse(ArchiveWriter *writer, int code, int reason) {
-    zip_error_set(&writer->error, code, reason);
-    return -1;
+/* Sizes and places from here on take 64 bits. */
+static const uint64_t LARGE = UINT32_MAX;
+
+typedef struct Entry {
+    char *name;
+    bool deflated;
+    uint32_t crc;
+    uint64_t size, packed, place;
+} Entry;
+
+struct ArchiveWriter {
+    Atomic file;
+    uint64_t at; /* bytes written */
+    Entry *entries;
+    int64_t count, room;
+    Arena arena; /* names */
+};
+
+static char *put(char *to, uint64_t value, int bytes) {
+    for (int k = 0; k < bytes; k++) *to++ = (char)(value >> 8 * k);
+    return to;
 }
 
-static zip_int64_t append(ArchiveWriter *writer, const void *data, zip_uint64_t bytes) {
-    if (atomic_append(&writer->file, data, bytes, &writer->err))
-        return (zip_int64_t)bytes;
-    return refuse(writer, ZIP_ER_WRITE, errno);
+static bool no_memory(const ArchiveWriter *writer, Err *err) {
+    return err_set(err, "cannot write '%.600s': %s", writer->file.path, strerror(ENOMEM));
 }
 
-static zip_int64_t seek(ArchiveWriter *writer, void *data, zip_uint64_t bytes) {
-    off_t now = lseek(writer->file.fd, 0, SEEK_CUR),
-          size = lseek(writer->file.fd, 0, SEEK_END);
-    if (now < 0 || size < 0) return refuse(writer, ZIP_ER_SEEK, errno);
-    zip_int64_t to = zip_source_seek_compute_offset((zip_uint64_t)now, (zip_uint64_t)size,
-                                                    data, bytes, &writer->error);
-    if (to < 0) return -1;
-    if (lseek(writer->file.fd, to, SEEK_SET) < 0)
-        return refuse(writer, ZIP_ER_SEEK, errno);
-    return 0;
-}
-
-/* libzip's view of the new file: nothing is there yet, and it can be written. Whether it
- * is kept is decided by archive_finish, so committing and rolling back do nothing
- * here. */
-static zip_int64_t target(void *state, void *data, zip_uint64_t bytes,
-                          zip_source_cmd_t command) {
-    ArchiveWriter *writer = state;
-    switch (command) {
-    case ZIP_SOURCE_SUPPORTS:
-        return ZIP_SOURCE_SUPPORTS_WRITABLE;
-    case ZIP_SOURCE_STAT:
-        return refuse(writer, ZIP_ER_READ, ENOENT);
-    case ZIP_SOURCE_ERROR:
-        return zip_error_to_data(&writer->error, data, bytes);
-    case ZIP_SOURCE_WRITE:
-        return append(writer, data, bytes);
-    case ZIP_SOURCE_SEEK_WRITE:
-        return seek(writer, data, bytes);
-    case ZIP_SOURCE_TELL_WRITE:
-        return lseek(writer->file.fd, 0, SEEK_CUR);
-    case ZIP_SOURCE_BEGIN_WRITE:
-    case ZIP_SOURCE_COMMIT_WRITE:
-    case ZIP_SOURCE_ROLLBACK_WRITE:
-    case ZIP_SOURCE_FREE:
-        return 0;
-    default:
-        return refuse(writer, ZIP_ER_OPNOTSUPP, 0);
-    }
-}
-
-static bool fail(ArchiveWriter *writer, zip_error_t *error, Err *err) {
-    if (writer->err.set) return err_set(err, "%s", writer->err.text);
-    return err_set(err, "cannot write '%s': %s", writer->name, zip_error_strerror(error));
-}
-
-static bool open_zip(ArchiveWriter *writer, Err *err) {
-    zip_error_t error;
-    zip_error_init(&error);
-    zip_source_t *source = zip_source_function_create(target, writer, &error);
-    if (source) writer->zip = zip_open_from_source(source, ZIP_CREATE, &error);
-    if (!writer->zip) {
-        if (source) zip_source_free(source);
-        fail(writer, &error, err);
-    }
-    zip_error_fini(&error);
-    return writer->zip != NULL;
+static bool append(ArchiveWriter *writer, const void *data, size_t bytes, Err *err) {
+    writer->at += bytes;
+    return atomic_append(&writer->file, data, bytes, err);
 }
 
 ArchiveWriter *archive_create(const char *path, Err *err) {
@@ -94,74 +64,182 @@ ArchiveWriter *archive_create(const char *path, Err *err) {
         err_set(err, "cannot write '%.600s': %s", path, strerror(ENOMEM));
         return NULL;
     }
-    zip_error_init(&writer->error);
-    text_printable(path, strlen(path), writer->name, sizeof writer->name);
-    if (!atomic_open(&writer->file, path, err)) {
-        mem_free(writer);
-        return NULL;
-    }
-    if (open_zip(writer, err)) return writer;
-    archive_cancel(writer);
+    if (atomic_open(&writer->file, path, err)) return writer;
+    mem_free(writer);
     return NULL;
 }
 
-bool archive_add(ArchiveWriter *writer, const char *name, const void *header,
-                 size_t header_bytes, const void *data, size_t bytes, bool deflate,
-                 Err *err) {
-    /* 1 January 1980 at midnight, the first moment of the format. */
-    enum { FIRST_DATE = 1 << 5 | 1 };
-    char *copy = arena_alloc(&writer->arena, header_bytes ? header_bytes : 1);
-    if (!copy)
-        return err_set(err, "cannot write '%s': %s", writer->name, strerror(ENOMEM));
-    memcpy(copy, header, header_bytes);
-    zip_buffer_fragment_t parts[] = {{(zip_uint8_t *)copy, header_bytes},
-                                     {(zip_uint8_t *)(uintptr_t)data, bytes}};
-    /* libzip stumbles over an empty part in front of another. */
-    int first = header_bytes == 0 && bytes ? 1 : 0, end = bytes ? 2 : 1;
-    zip_source_t *source = zip_source_buffer_fragment(writer->zip, parts + first,
-                                                      (zip_uint64_t)(end - first), 0);
-    if (!source) return fail(writer, zip_get_error(writer->zip), err);
-    zip_int64_t index = zip_file_add(writer->zip, name, source, ZIP_FL_ENC_UTF_8);
-    if (index < 0) {
-        zip_source_free(source);
-        return err_set(err, "cannot write '%s': entry '%.160s': %s", writer->name, name,
-                       zip_error_strerror(zip_get_error(writer->zip)));
-    }
-    zip_uint64_t entry = (zip_uint64_t)index;
-    if (zip_set_file_compression(writer->zip, entry,
-                                 deflate ? ZIP_CM_DEFLATE : ZIP_CM_STORE, 0) ||
-        zip_file_set_dostime(writer->zip, entry, 0, FIRST_DATE, 0))
-        return fail(writer, zip_get_error(writer->zip), err);
+/* What the local header and the directory say alike, from the flags to the sizes. */
+static char *put_common(char *to, const Entry *entry, bool wide) {
+    bool ascii = true;
+    for (const char *c = entry->name; *c; c++) ascii = ascii && !(*c & 0x80);
+    to = put(to, VERSION, 2);
+    to = put(to, ascii ? 0 : UTF8, 2);
+    to = put(to, entry->deflated ? Z_DEFLATED : 0, 2);
+    to = put(to, 0, 2); /* midnight */
+    to = put(to, FIRST_DATE, 2);
+    to = put(to, entry->crc, 4);
+    to = put(to, wide ? LARGE : entry->packed, 4);
+    to = put(to, wide ? LARGE : entry->size, 4);
+    to = put(to, strlen(entry->name), 2);
+    return put(to, wide ? EXTRA : 0, 2);
+}
+
+static char *put_extra(char *to, const Entry *entry) {
+    to = put(put(to, 1, 2), EXTRA - 4, 2);
+    to = put(put(to, entry->size, 8), entry->packed, 8);
+    return put(to, entry->place, 8);
+}
+
+/* A local header leaves room for wide sizes when the data may need them; deflate makes what
+ * it cannot pack a little larger. */
+static bool may_be_large(const Entry *entry) {
+    return entry->size > LARGE - LARGE / 1000;
+}
+
+static size_t local_header(const Entry *entry, char header[LOCAL + EXTRA]) {
+    bool wide = may_be_large(entry);
+    char *to = put_common(put(header, 0x04034b50, 4), entry, wide);
+    if (wide) to = put_extra(to, entry);
+    return (size_t)(to - header);
+}
+
+static bool is_wide(const Entry *entry) {
+    return may_be_large(entry) || entry->packed >= LARGE || entry->place >= LARGE;
+}
+
+/* A piece of the data as it is, or through zlib. */
+static bool append_piece(ArchiveWriter *writer, Entry *entry, z_stream *deflater,
+                         const void *data, size_t bytes, bool last, Err *err) {
+    char packed[PACKED];
+    entry->crc = (uint32_t)crc32_z(entry->crc, data, bytes);
+    if (!deflater) return append(writer, data, bytes, err);
+    deflater->next_in = (Bytef *)(uintptr_t)data;
+    deflater->avail_in = (uInt)bytes;
+    do {
+        deflater->next_out = (Bytef *)packed;
+        deflater->avail_out = sizeof packed;
+        deflate(deflater, last ? Z_FINISH : Z_NO_FLUSH);
+        if (!append(writer, packed, sizeof packed - deflater->avail_out, err))
+            return false;
+    } while (deflater->avail_out == 0);
     return true;
 }
 
-static void release(ArchiveWriter *writer) {
-    atomic_cancel(&writer->file);
-    zip_error_fini(&writer->error);
-    arena_free(&writer->arena);
-    mem_free(writer);
+static bool append_data(ArchiveWriter *writer, Entry *entry, z_stream *deflater,
+                        const void *header, size_t header_bytes, const char *data,
+                        size_t bytes, Err *err) {
+    bool ok =
+        append_piece(writer, entry, deflater, header, header_bytes, bytes == 0, err);
+    while (ok && bytes) {
+        size_t piece = bytes < PIECE ? bytes : PIECE;
+        ok = append_piece(writer, entry, deflater, data, piece, piece == bytes, err);
+        data += piece, bytes -= piece;
+    }
+    return ok;
+}
+
+/* The header again, now that sum and size are known. */
+static bool correct_header(ArchiveWriter *writer, const Entry *entry, Err *err) {
+    char header[LOCAL + EXTRA];
+    char *extra = header + LOCAL;
+    size_t bytes = local_header(entry, header), name = strlen(entry->name);
+    off_t at = (off_t)entry->place;
+    if (pwrite(writer->file.fd, header, LOCAL, at) == LOCAL &&
+        (bytes == LOCAL ||
+         pwrite(writer->file.fd, extra, EXTRA, at + LOCAL + (off_t)name) == EXTRA))
+        return true;
+    return err_set(err, "cannot write '%.600s': %s", writer->file.path, strerror(errno));
+}
+
+static Entry *new_entry(ArchiveWriter *writer, const char *name, Err *err) {
+    if (writer->count == writer->room) {
+        int64_t room = writer->room ? 2 * writer->room : 16;
+        Entry *grown = mem_grow(writer->entries, (size_t)room * sizeof *grown);
+        if (!grown) return no_memory(writer, err), NULL;
+        writer->entries = grown, writer->room = room;
+    }
+    char *copy = arena_strdup(&writer->arena, name);
+    if (!copy) return no_memory(writer, err), NULL;
+    Entry *entry = &writer->entries[writer->count++];
+    *entry = (Entry){.name = copy, .place = writer->at};
+    return entry;
+}
+
+bool archive_add(ArchiveWriter *writer, const char *name, const void *header,
+                 size_t header_bytes, const void *data, size_t bytes, bool deflated,
+                 Err *err) {
+    char local[LOCAL + EXTRA];
+    z_stream deflater = {0};
+    if (strlen(name) > UINT16_MAX)
+        return err_set(err, "cannot write '%.600s': the name '%.60s...' is too long",
+                       writer->file.path, name);
+    Entry *entry = new_entry(writer, name, err);
+    if (!entry) return false;
+    entry->deflated = deflated, entry->size = header_bytes + bytes;
+    size_t local_bytes = local_header(entry, local);
+    if (!append(writer, local, LOCAL, err) || !append(writer, name, strlen(name), err) ||
+        !append(writer, local + LOCAL, local_bytes - LOCAL, err))
+        return false;
+    if (deflated && deflateInit2(&deflater, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -MAX_WBITS,
+                                 8, Z_DEFAULT_STRATEGY) != Z_OK)
+        return no_memory(writer, err);
+    uint64_t start = writer->at;
+    bool ok = append_data(writer, entry, deflated ? &deflater : NULL, header,
+                          header_bytes, data, bytes, err);
+    if (deflated) deflateEnd(&deflater);
+    entry->packed = writer->at - start;
+    return ok && correct_header(writer, entry, err);
+}
+
+static bool append_central(ArchiveWriter *writer, const Entry *entry, Err *err) {
+    char record[CENTRAL], extra[EXTRA];
+    bool wide = is_wide(entry);
+    char *to = put(put(record, 0x02014b50, 4), 3 << 8 | VERSION, 2); /* made on Unix */
+    to = put_common(to, entry, wide);
+    to = put(put(put(to, 0, 2), 0, 2), 0, 2); /* comment, disk, text or not */
+    to = put(to, (uint64_t)0100644 << 16, 4); /* a file that all may read */
+    put(to, wide ? LARGE : entry->place, 4);
+    put_extra(extra, entry);
+    return append(writer, record, CENTRAL, err) &&
+           append(writer, entry->name, strlen(entry->name), err) &&
+           append(writer, extra, wide ? EXTRA : 0, err);
+}
+
+static bool append_end(ArchiveWriter *writer, uint64_t directory, Err *err) {
+    char end[END64 + END], *to = end;
+    uint64_t count = (uint64_t)writer->count, bytes = writer->at - directory;
+    if (count >= UINT16_MAX || directory >= LARGE || bytes >= LARGE) {
+        to = put(put(to, 0x06064b50, 4), 44, 8);
+        to = put(put(to, VERSION, 2), VERSION, 2);
+        to = put(put(to, 0, 4), 0, 4);
+        to = put(put(to, count, 8), count, 8);
+        to = put(put(to, bytes, 8), directory, 8);
+        to = put(put(to, 0x07064b50, 4), 0, 4);
+        to = put(put(to, writer->at, 8), 1, 4);
+    }
+    uint64_t shown = count < UINT16_MAX ? count : UINT16_MAX;
+    to = put(put(put(to, 0x06054b50, 4), 0, 2), 0, 2);
+    to = put(put(to, shown, 2), shown, 2);
+    to = put(to, bytes < LARGE ? bytes : LARGE, 4);
+    to = put(to, directory < LARGE ? directory : LARGE, 4);
+    to = put(to, 0, 2);
+    return append(writer, end, (size_t)(to - end), err);
 }
 
 void archive_cancel(ArchiveWriter *writer) {
-    if (writer->zip) zip_discard(writer->zip);
-    release(writer);
+    atomic_cancel(&writer->file);
+    arena_free(&writer->arena);
+    mem_free(writer->entries);
+    mem_free(writer);
 }
 
 bool archive_finish(ArchiveWriter *writer, Err *err) {
-    /* libzip writes no archive without entries; that is its end record alone. */
-    static const char empty[22] = "PK\5\6";
-    bool ok;
-    if (zip_get_num_entries(writer->zip, 0) == 0) {
-        zip_discard(writer->zip);
-        ok = atomic_append(&writer->file, empty, sizeof empty, err);
-    } else {
-        ok = zip_close(writer->zip) == 0;
-        if (!ok) {
-            fail(writer, zip_get_error(writer->zip), err);
-            zip_discard(writer->zip);
-        }
-    }
-    ok = ok && atomic_commit(&writer->file, err);
-    release(writer);
+    uint64_t directory = writer->at;
+    bool ok = true;
+    for (int64_t k = 0; ok && k < writer->count; k++)
+        ok = append_central(writer, &writer->entries[k], err);
+    ok = ok && append_end(writer, directory, err) && atomic_commit(&writer->file, err);
+    archive_cancel(writer);
     return ok;
 }

@@ -67,20 +67,17 @@ static bool add_entry(ArchiveWriter *writer, const char *name, const Tensor *ten
 bool npz_save(const char *path, const NamedTensor *entries, int64_t count, bool compress,
               Err *err) {
     if (!named_check(path, entries, count, err)) return false;
-    /* The archive reads the data when it is finished, so copies of views live until
-     * then. */
-    Tensor *straight = mem_zalloc((size_t)count * sizeof *straight + 1);
-    if (!straight) return err_set(err, "%.600s: not enough memory to write it", path);
     ArchiveWriter *writer = archive_create(path, err);
     bool ok = writer != NULL;
-    for (int64_t k = 0; ok && k < count; k++)
-        ok = tensor_contiguous(&entries[k].tensor, &straight[k], err) &&
-             add_entry(writer, entries[k].name, &straight[k], compress, err);
+    for (int64_t k = 0; ok && k < count; k++) {
+        Tensor straight = {0};
+        ok = tensor_contiguous(&entries[k].tensor, &straight, err) &&
+             add_entry(writer, entries[k].name, &straight, compress, err);
+        tensor_release(&straight);
+    }
     if (ok)
         ok = archive_finish(writer, err);
     else if (writer)
         archive_cancel(writer);
-    for (int64_t k = 0; k < count; k++) tensor_release(&straight[k]);
-    mem_free(straight);
     return ok;
 }
