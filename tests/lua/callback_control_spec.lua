@@ -315,19 +315,17 @@ describe("profile_callbacks", function()
     end)
     local calls, seconds = {}, {}
     for i, cost in ipairs(history.profile) do
-      calls[cost.callback .. " " .. cost.hook] = cost.calls
-      seconds[i] = cost.seconds
-      if i > 1 then assert.is_true(seconds[i - 1] >= seconds[i]) end
+      local name = cost.callback .. " " .. cost.hook
+      calls[name], seconds[name] = cost.calls, cost.seconds
+      if i > 1 then assert.is_true(history.profile[i - 1].seconds >= cost.seconds) end
     end
-    assert.equal("slow", history.profile[1].callback)
-    assert.equal("on_train_batch_end", history.profile[1].hook)
-    assert.is_true(seconds[1] >= 8 * 2e-4)
+    assert.is_true(seconds["slow on_train_batch_end"] >= 8 * 2e-4)
     assert.equal(8, calls["slow on_train_batch_end"])
     assert.equal(8, calls["(logs) on_train_batch_end"])
     assert.equal(2, calls["callback_1 on_epoch_begin"])
     assert.equal(1, calls["History_1 on_train_begin"])
-    assert.matches("^callbacks took [%d.]+ s\n +seconds +share +calls +us/call +hook\n +[%d.]+ +%d+%% +8 +[%d.]+ +slow "
-      .. "on_train_batch_end\n", text)
+    assert.matches("^callbacks took [%d.]+ s\n +seconds +share +calls +us/call +hook\n", text)
+    assert.matches("\n +[%d.]+ +%d+%% +8 +[%d.]+ +slow on_train_batch_end\n", text)
   end)
 
   it("is not there when nobody asks", function()
