@@ -37,14 +37,23 @@ local self_row = { "self", "any", required = true }
 local path_row = { "path", "string", required = true, doc = "file name ending in .weights.h5, .npz or .safetensors",
   alias = "filepath" }
 
+local overwrite_row = { "overwrite", "boolean", true, doc = "false: a file that is there is an error" }
+
+local function check_overwrite(what, path, overwrite)
+  if not overwrite and core.path_kind(path) then
+    core.raise(("%s: %s is there already, and overwrite is false"):format(what, path))
+  end
+end
+
 -- Files of Keras's, by their names.
 local function is_h5(path) return path:find "%.h5$" or path:find "%.hdf5$" end
 local function is_weights(path) return path:find "%.weights%.h5$" or path:find "%.weights%.json$" end
 
-local save_weights = signature.method("save_weights", { self_row, path_row,
+local save_weights = signature.method("save_weights", { self_row, path_row, overwrite_row,
   { "max_shard_size", "number", above = 0, doc = "cut a .weights.h5 into files of at most so many GB, which "
     .. "NAME.weights.json lists" },
-}, "Writes all weights to a file, whole or not at all.", function(self, path, max_shard_size)
+}, "Writes all weights to a file, whole or not at all.", function(self, path, overwrite, max_shard_size)
+    check_overwrite("save_weights", path, overwrite)
     if is_weights(path) then
       need_weights(self, "save_weights")
       if path:find "json$" and not max_shard_size then max_shard_size = 5 end
@@ -132,9 +141,10 @@ local load_weights = signature.method("load_weights", { self_row, path_row,
 end)
 
 local save = signature.method("save", { self_row,
-  { "path", "string", required = true, doc = "file name ending in .keras", alias = "filepath" } },
+  { "path", "string", required = true, doc = "file name ending in .keras", alias = "filepath" }, overwrite_row },
   "Writes the whole model, with how it is compiled and the optimizer's state, to a .keras file, which Keras "
-  .. "opens too.", function(self, path)
+  .. "opens too.", function(self, path, overwrite)
+    check_overwrite("save", path, overwrite)
     if path:find "%.keras$" then return require "cdl.saving.archive".save(self, path) end
     if path:find "%.h5$" or path:find "%.hdf5$" then
       core.raise(("save: %s: whole models are not written as .h5; use .keras"):format(words.literal(path)))

@@ -155,6 +155,10 @@ describe("model files that are not as they should be", function()
     assert.matches("ends in .weights.h5", message_of(model.save_weights, model, temporary "m.h5"), 1, true)
     assert.matches("no layers' names", message_of(model.load_weights, model, temporary "other.weights.h5",
       { by_name = true }), 1, true)
+    model:save(temporary "there.keras")
+    model:save(temporary "there.keras")
+    assert.matches("is there already", message_of(model.save, model, temporary "there.keras", { overwrite = false }),
+      1, true)
     local unbuilt = cdl.Sequential { layers.Dense(2) }
     assert.matches("has no weights yet", message_of(unbuilt.save_weights, unbuilt, temporary "u.weights.h5"), 1, true)
   end)
