@@ -77,6 +77,12 @@ typedef struct Run {
     int64_t pass, n_rows, *rows;
 } Run;
 
+/* ---- fit_protect.c ---- */
+/* The innermost run that is going on; NULL outside of runs. */
+Run *run_current(lua_State *L);
+void run_set_current(lua_State *L, Run *run);
+/* Pushes the message handler of protected calls; in the frame of core.run_loop. */
+void run_push_handler(lua_State *L, Run *run);
 /* Calls f(run, anchors, hooks, spec) protected; with `result` its one result is left
  * on the stack. On an error: parked, and err gets the message. */
 bool run_protected(Run *run, lua_CFunction f, bool result, Err *err);
