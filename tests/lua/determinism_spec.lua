@@ -36,6 +36,22 @@ local function train_convolutions(threads)
   return model:get_weights(), history.history
 end
 
+-- Recurrence in both directions, with dropped inputs and states and a mask.
+local function train_recurrence(threads)
+  core.threads(threads)
+  cdl.random.seed(13)
+  local words = cdl.random.randint({ shape = { 60, 9 }, low = 0, high = 20 }):astype "int32"
+  local y = words:lt(8):astype("float32"):mean(2, true)
+  local model = cdl.Sequential {
+    layers.Input { 9, dtype = "int32" }, layers.Embedding { 20, 6, mask_zero = true },
+    layers.Bidirectional { layers.LSTM { 7, dropout = 0.2, recurrent_dropout = 0.3, return_sequences = true } },
+    layers.GRU { 9, dropout = 0.1 }, layers.Dense(1),
+  }
+  model:compile { optimizer = "rmsprop", loss = "mse" }
+  local history = model:fit(words, y, { epochs = 2, batch_size = 25, verbose = 0 })
+  return model:get_weights(), history.history
+end
+
 local function same(a, b)
   for k, w in ipairs(a) do
     if not w:eq(b[k]):all():item() then return false end
@@ -48,7 +64,7 @@ describe("the same seed", function()
   teardown(function() core.threads(threads) end)
 
   it("gives the same bits again, with 1, 2 and 5 threads", function()
-    for _, run in ipairs { train, train_convolutions } do
+    for _, run in ipairs { train, train_convolutions, train_recurrence } do
       local weights, history = run(1)
       for _, n in ipairs { 1, 2, 5 } do
         local again, other = run(n)
@@ -69,7 +85,7 @@ describe("the same seed", function()
   end)
 
   it("nothing changes when the planner neither aliases nor stores in place, nor with poisoned memory", function()
-    for _, run in ipairs { train, train_convolutions } do
+    for _, run in ipairs { train, train_convolutions, train_recurrence } do
       local weights = run(2)
       core.plan_debug(true, true)
       local poisoned = run(2)
