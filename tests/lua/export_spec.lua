@@ -95,6 +95,13 @@ describe("model:export", function()
     assert.equal("batch,3", shape_text(graph[12][1]))
   end)
 
+  it("writes recurrent layers over masked sequences as loops", function()
+    local x = cdl.Input { shape = { -1 }, dtype = "int32", name = "x" }
+    local h = layers.LSTM(3)(layers.Embedding { 10, 4, mask_zero = true }(x))
+    local list = operators(graph_of(cdl.Model { inputs = x, outputs = h }))
+    assert.equal(1, select(2, list:gsub("%f[%u]Scan%f[%U]", "")))
+  end)
+
   it("exports models with a call of their own", function()
     local Twice = cdl.Model:extend "Twice"
     function Twice:init() self.dense = layers.Dense(2) end

@@ -42,6 +42,7 @@ local function attribute(name, value)
   if math.type(value) == "integer" then return head .. protobuf.int(3, value) .. protobuf.int(20, 2) end
   if type(value) == "number" then return head .. protobuf.float(2, value) .. protobuf.int(20, 1) end
   if type(value) == "string" then return head .. protobuf.text(4, value) .. protobuf.int(20, 3) end
+  if value.graph then return head .. protobuf.text(6, value.graph) .. protobuf.int(20, 5) end
   local parts, first = {}, value[1]
   local kind = LISTS[math.type(first) or "text"]
   for i, entry in ipairs(value) do parts[i] = kind.write(kind.field, entry) end
@@ -49,7 +50,7 @@ local function attribute(name, value)
 end
 
 --- Adds a node; gives the names of its outputs (one, or `count` of them). inputs holds names; "" is an
--- input left out. attributes: integers, floats, texts, and lists of one of these.
+-- input left out. attributes: integers, floats, texts, lists of one of these, and bodies.
 function Builder:node(op, inputs, attributes, count)
   local base = self.prefix .. op
   local parts, outputs = {}, {}
@@ -139,20 +140,36 @@ function Builder:sizes(list)
   return self:node("Concat", parts, { axis = 0 })
 end
 
--- ---- the file ----
-
 local function value_info(field, value)
   local dims = {}
-  for i, size in ipairs(value.shape) do
+  for i, size in ipairs(value.shape or {}) do
     if math.type(size) == "integer" then
       dims[i] = protobuf.message(1, protobuf.int(1, size))
     else
       dims[i] = protobuf.message(1, size.name and protobuf.text(2, size.name) or "")
     end
   end
-  local tensor = protobuf.int(1, TYPES[value.dtype]) .. protobuf.message(2, table.unpack(dims))
+  local shape = value.shape and protobuf.message(2, table.unpack(dims)) or ""
+  local tensor = protobuf.int(1, TYPES[value.dtype]) .. shape
   return protobuf.message(field, protobuf.text(1, value.name), protobuf.message(2, protobuf.message(1, tensor)))
 end
+
+--- The body of a loop, as an attribute: write(names) adds its nodes, given the names of its inputs, and
+-- returns those of its outputs. inputs holds dtypes, outputs too. It sees the values outside.
+function Builder:body(inputs, outputs, write)
+  local outside, names, parts = self.nodes, {}, {}
+  self.nodes = {}
+  for i in ipairs(inputs) do names[i] = self:unique(self.prefix .. "each") end
+  local results = write(names)
+  table.move(self.nodes, 1, #self.nodes, 1, parts)
+  self.nodes = outside
+  parts[#parts + 1] = protobuf.text(2, self:unique(self.prefix .. "body"))
+  for i, dtype in ipairs(inputs) do parts[#parts + 1] = value_info(11, { name = names[i], dtype = dtype }) end
+  for i, dtype in ipairs(outputs) do parts[#parts + 1] = value_info(12, { name = results[i], dtype = dtype }) end
+  return { graph = table.concat(parts) }
+end
+
+-- ---- the file ----
 
 --- The parts of the file: texts, and the tensors of the constants; and the number of its bytes.
 function Builder:parts(inputs, outputs)
