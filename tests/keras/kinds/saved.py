@@ -128,7 +128,7 @@ class SavedLayer(Saved):
         else:
             y = layer(single(inputs))
         # Keras gets the shape of attention's scores wrong where there are more than three axes.
-        return list(y)[:1 if isinstance(self.layer, AttentionLayer) else None] if isinstance(y, (list, tuple)) else [y]
+        return keras.tree.flatten(y)[:1 if isinstance(self.layer, AttentionLayer) else None]
 
     def make_model(self):
         shapes = self.layer.shapes
