@@ -119,12 +119,16 @@ local function call_options(case, given, training)
   return options
 end
 
--- The layer as a model in a file, and what it is to be given.
-local function export(layer, inputs, results)
+-- The layer as a model in a file, and what it is to be given. A mask is one more input.
+local function export(layer, inputs, results, mask)
   local path, x = folder .. "/model.onnx", symbols(inputs)
-  cdl.Model({ inputs = x, outputs = layer(x) }):export(path)
+  local seen = mask and symbols { mask }
+  local y
+  if mask then y = layer(x, { mask = seen }) else y = layer(x) end
+  cdl.Model({ inputs = mask and { x, seen } or x, outputs = y }):export(path)
   results.model = file_tensor(path)
   for i, input in ipairs(inputs) do results["model input " .. i] = input end
+  if mask then results["model input " .. #inputs + 1] = mask end
 end
 
 function run.layer(case, given)
@@ -173,6 +177,7 @@ function run.recurrent(case, given)
   end
   local trained, results = layer.trainable_weights, {}
   number_into(results, "inference ", call(x, states, false))
+  if case.exports and #states == 0 then export(layer, { x }, results, mask) end
   local step = cdl.jit(function(input, ...)
     local initial = { ... }
     local ys = call(input, initial, true)

@@ -5,9 +5,9 @@ import onnx
 import onnxruntime
 
 
-def run_exported(results):
-    """The results, with those of the exported model among them: of the whole batch, which must be
-    those of its first row alone, too."""
+def run_exported(results, name):
+    """The results, with that of the exported model, under a name, among them: of the whole batch,
+    which must be that of its first row alone, too."""
     results = dict(results)
     model = onnx.load_from_string(results.pop("model").tobytes())
     onnx.checker.check_model(model, full_check=True)
@@ -16,7 +16,7 @@ def run_exported(results):
     session = onnxruntime.InferenceSession(model.SerializeToString(), options,
                                            providers=["CPUExecutionProvider"])
     given = {entry.name: results.pop(f"model input {i}") for i, entry in enumerate(session.get_inputs(), 1)}
-    results["inference, onnx"], = session.run(None, given)
+    whole, = session.run(None, given)
     first, = session.run(None, {name: array[:1] for name, array in given.items()})
-    assert numpy.allclose(first, results["inference, onnx"][:1], 1e-4, 1e-5), "one row alone gives other numbers"
-    return results
+    assert numpy.allclose(first, whole[:1], 1e-4, 1e-5), "one row alone gives other numbers"
+    return results | {f"{name}, onnx": whole}

@@ -16,6 +16,7 @@ STEPS, RATE = 3, 0.05
 class Layer(Case):
     kind = "layer"
     relative, absolute = 1e-5, 2e-6
+    exported = "inference"  # the result that an exported model must arrive at
 
     def __init__(self, name, arguments=None, x=(4, 3), low=None, exports=True, **more):
         """x: the shape of the input, or a list of shapes. With low, the inputs are the integers
@@ -29,7 +30,7 @@ class Layer(Case):
         return {"exports": self.exports}
 
     def read(self, results):
-        return run_exported(results) if "model" in results else results
+        return run_exported(results, self.exported) if "model" in results else results
 
     def call(self, layer, inputs, training):
         """A list of the layer's results."""
