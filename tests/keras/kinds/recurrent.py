@@ -17,8 +17,7 @@ class Recurrent(Layer):
     def __init__(self, name, arguments=None, x=(4, 5, 3), masked=False, states=(), **more):
         """masked: some steps are left out. states: the shapes of initial states."""
         self.masked, self.states = masked, states
-        # In onnxruntime the GRU stands for all of them, since these sessions take long.
-        super().__init__(name, arguments, x=x, exports=name == "GRU", **more)
+        super().__init__(name, arguments, x=x, **more)
         self.name += ", masked" * masked + ", initial states" * bool(states)
 
     def prepare(self, random):
