@@ -33,7 +33,6 @@
 #include "base/mem.h"
 #include "data/class_weight.h"
 #include "script/signals.h"
-#include "train/step.h"
 
 /* ---- the host ---- */
 
