@@ -136,6 +136,7 @@ LAYERS = [
     layer("Permute", dict(dims=(3, 1, 2)), x=(2, 2, 3, 4)),
     layer("RepeatVector", dict(n=3)),
     layer("Identity"),
+    layer("Rescaling", dict(scale=[0.5, 2.0, 1.0], offset=[0.0, 1.0, -1.0])),
     layer("Rescaling", dict(scale=0.5, offset=1.0)),
     layer("Rescaling", dict(scale=1 / 255), low=256),
     layer("LayerNormalization"),
