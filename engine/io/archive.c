@@ -1,13 +1,16 @@
+#define _GNU_SOURCE
 #include "io/archive.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <zip.h>
 #include "base/mem.h"
 
 struct Archive {
     zip_t *zip;
+    FILE *file;     /* the zip's own */
     uint64_t bytes; /* of the whole file */
     char name[READER_NAME];
 };
@@ -31,11 +34,27 @@ static bool fail_open(const char *path, int code, Err *err) {
     return false;
 }
 
+/* The zip takes the file over, and closes it also when it is none. */
+static zip_t *open_zip(FILE *file, int *code) {
+    zip_error_t error;
+    zip_error_init(&error);
+    zip_source_t *source = zip_source_filep_create(file, 0, -1, &error);
+    zip_t *zip = source ? zip_open_from_source(source, ZIP_RDONLY, &error) : NULL;
+    if (!source)
+        fclose(file);
+    else if (!zip)
+        zip_source_free(source);
+    *code = zip_error_code_zip(&error);
+    zip_error_fini(&error);
+    return zip;
+}
+
 Archive *archive_open(const char *path, Err *err) {
     uint64_t bytes;
-    int code = 0;
+    int code = ZIP_ER_OPEN;
     if (!file_size(path, &bytes, err)) return NULL;
-    zip_t *zip = zip_open(path, ZIP_RDONLY, &code);
+    FILE *file = fopen(path, "rbe");
+    zip_t *zip = file ? open_zip(file, &code) : NULL;
     if (!zip) return fail_open(path, code, err), NULL;
     Archive *archive = mem_zalloc(sizeof *archive);
     if (!archive) {
@@ -43,7 +62,7 @@ Archive *archive_open(const char *path, Err *err) {
         err_set(err, "%.600s: not enough memory to read it", path);
         return NULL;
     }
-    archive->zip = zip, archive->bytes = bytes;
+    archive->zip = zip, archive->file = file, archive->bytes = bytes;
     text_printable(path, strlen(path), archive->name, sizeof archive->name);
     return archive;
 }
@@ -121,4 +140,23 @@ bool archive_reader(const Archive *archive, int64_t index, Reader *out, Err *err
     reader.most = info.size;
     *out = reader;
     return true;
+}
+
+/* libzip does not say where an entry begins, but it leaves the file behind what it has read. Whether
+ * these bytes are really there is looked up. */
+bool archive_place(const Archive *archive, int64_t index, int *file, uint64_t *place) {
+    zip_stat_t info;
+    Reader reader;
+    char start[64], same[64];
+    size_t got = 0;
+    if (zip_stat_index(archive->zip, (zip_uint64_t)index, 0, &info) != 0 ||
+        info.comp_method != ZIP_CM_STORE ||
+        !archive_reader(archive, index, &reader, NULL))
+        return false;
+    bool ok = reader.read(&reader, start, sizeof start, &got, NULL) && got > 0;
+    off_t at = ftello(archive->file) - (off_t)got;
+    reader_close(&reader);
+    *file = fileno(archive->file), *place = (uint64_t)at;
+    return ok && at > 0 && reader.most <= archive->bytes - (uint64_t)at &&
+           pread(*file, same, got, at) == (ssize_t)got && memcmp(start, same, got) == 0;
 }

@@ -29,6 +29,9 @@ int64_t archive_count(const Archive *archive);
 const char *archive_name(const Archive *archive, int64_t index);
 /* A reader of the entry's bytes; its `most` is exactly their number. */
 bool archive_reader(const Archive *archive, int64_t index, Reader *out, Err *err);
+/* Where the file has the bytes of an entry that is stored as it is, with a descriptor of the file.
+ * False: it is packed, or its place cannot be told; then only a reader gives them. */
+bool archive_place(const Archive *archive, int64_t index, int *file, uint64_t *place);
 
 typedef struct ArchiveWriter ArchiveWriter;
 

@@ -11,11 +11,12 @@
  *     if (h5_write(arrays, 2, &image, &err)) atomic_write(path, image.bytes, image.size, &err);
  *     h5_image_free(&image);
  *
- * A file is read by a child process, all of it at once, since the library does not withstand every
- * damaged file. Files are not trusted: links to elsewhere, arrays kept in other files, unknown filters and
+ * A file is opened by a child process, since the library does not withstand every damaged file; it
+ * tells what is in it and where, and all arrays are read at once. Files are not trusted: links to elsewhere, arrays kept in other files, unknown filters and
  * arrays that are larger than the file can hold are refused before anything is allocated. */
 #ifndef CDL_IO_H5_H
 #define CDL_IO_H5_H
+#include "io/archive.h"
 #include "tensor/tensor.h"
 
 typedef struct H5File H5File;
@@ -24,6 +25,8 @@ H5File *h5_open(const char *path, Err *err); /* NULL: err is set */
 /* A file that is in memory, in a block of mem_alloc, which is taken over in any case; name is
  * for messages. */
 H5File *h5_open_image(void *bytes, size_t size, const char *name, Err *err);
+/* An entry of an archive; one that is stored as it is is read in its place. */
+H5File *h5_open_entry(const Archive *archive, int64_t index, Err *err);
 void h5_close(H5File *file);
 
 /* Everything in the file, groups (the root, "", first) and arrays. */

@@ -33,7 +33,8 @@ static bool put_padded(int to, const void *data, uint64_t bytes) {
 static bool put_record(int to, H5Record record, const char *name, const void *data) {
     record.name_bytes = (uint32_t)strlen(name) + 1;
     return put_padded(to, &record, sizeof record) &&
-           put_padded(to, name, record.name_bytes) && put_padded(to, data, record.bytes);
+           put_padded(to, name, record.name_bytes) &&
+           (record.place || put_padded(to, data, record.bytes));
 }
 
 static bool put_texts(int to, const char *name, const H5Texts *texts) {
@@ -75,11 +76,13 @@ static bool put_group(int to, const H5Source *file, int64_t index, Err *err) {
 
 static bool put_array(int to, const H5Source *file, int64_t index, Err *err) {
     Tensor tensor;
-    if (!h5_source_read(file, index, &tensor, err)) return false;
+    uint64_t place;
+    if (!h5_source_read(file, index, &tensor, &place, err)) return false;
     H5Record record = {.kind = H5_ARRAY,
                        .dtype = tensor.dtype,
                        .ndim = (uint32_t)tensor.shape.ndim,
-                       .bytes = tensor_bytes(&tensor)};
+                       .bytes = tensor_bytes(&tensor),
+                       .place = place};
     for (int k = 0; k < tensor.shape.ndim; k++) record.dim[k] = tensor.shape.dim[k];
     bool ok = put_record(to, record, file->entries[index].path, tensor.data);
     tensor_release(&tensor);

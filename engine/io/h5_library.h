@@ -28,10 +28,10 @@
     X(Fclose) X(Fflush) X(Fget_file_image) X(Gopen2) X(Gcreate2) X(Gclose) X(            \
         Gget_info) X(Lget_name_by_idx) X(Lexists) X(Oopen) X(Oclose) X(Iget_type)        \
         X(Dopen2) X(Dcreate2) X(Dclose) X(Dread) X(Dwrite) X(Dget_type) X(Dget_space) X( \
-            Dget_storage_size) X(Dget_create_plist) X(Aexists) X(Aopen) X(Aread)         \
+            Dget_storage_size) X(Dget_offset) X(Dget_create_plist) X(Aexists) X(Aopen) X(Aread)         \
             X(Aclose) X(Aget_type) X(Aget_space) X(Sclose) X(Screate) X(Screate_simple)  \
                 X(Sget_simple_extent_ndims) X(Sget_simple_extent_dims)                   \
-                    X(Sget_simple_extent_npoints) X(Tclose) X(Tcopy) X(Tget_class)       \
+                    X(Sget_simple_extent_npoints) X(Tclose) X(Tequal) X(Tcopy) X(Tget_class)       \
                         X(Tget_size) X(Tget_sign) X(Tget_super) X(Tset_size)             \
                             X(Tset_cset) X(Tset_strpad) X(Tis_variable_str) X(Pcreate)   \
                                 X(Pclose) X(Pset_fapl_core) X(Pset_file_image)           \

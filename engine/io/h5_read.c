@@ -162,13 +162,32 @@ static void widen(Tensor *tensor) {
     }
 }
 
-static bool read_elements(const Dataset *set, Tensor *out, Err *err) {
+/* Where the file has the elements in one piece, as they are in memory; 0: it does not. */
+static uint64_t place_of(const Dataset *set, const Elements *elements, uint64_t bytes) {
+    const H5Library *h5 = set->file->h5;
+    if (bytes == 0 || elements->bfloat16 || elements->dtype == DTYPE_BOOL ||
+        h5->Pget_layout(set->plist) != H5D_CONTIGUOUS ||
+        h5->Dget_storage_size(set->id) != bytes ||
+        h5->Tequal(set->type, elements->memory) <= 0)
+        return 0;
+    haddr_t place = h5->Dget_offset(set->id);
+    return place == HADDR_UNDEF ? 0 : place;
+}
+
+static bool read_elements(const Dataset *set, Tensor *out, uint64_t *place, Err *err) {
     Elements elements;
     Shape shape;
     Tensor tensor;
     if (!shape_of_space(set, &shape, err) || !elements_of(set, &elements, err) ||
         !check_storage(set, &shape, err))
         return false;
+    uint64_t bytes = (uint64_t)shape_size(&shape) * dtype_size(elements.dtype);
+    *place = place_of(set, &elements, bytes);
+    if (*place) {
+        *out = (Tensor){.dtype = elements.dtype, .shape = shape};
+        return (*place < set->file->bytes && bytes <= set->file->bytes - *place) ||
+               fail(set, err, "is damaged or cut off");
+    }
     if (!tensor_new(&tensor, elements.dtype, shape, NULL))
         return fail(set, err, "does not fit in memory");
     char *to = tensor.data + (elements.bfloat16 ? 2 * tensor_size(&tensor) : 0);
@@ -186,10 +205,11 @@ static bool read_elements(const Dataset *set, Tensor *out, Err *err) {
     return true;
 }
 
-bool h5_source_read(const H5Source *file, int64_t index, Tensor *out, Err *err) {
+bool h5_source_read(const H5Source *file, int64_t index, Tensor *out, uint64_t *place,
+                    Err *err) {
     Dataset set;
     if (!dataset_open(file, file->entries[index].path, &set, err)) return false;
-    bool ok = read_elements(&set, out, err);
+    bool ok = read_elements(&set, out, place, err);
     dataset_close(&set);
     return ok;
 }

@@ -25,7 +25,10 @@ typedef struct H5Source {
 /* From a file, or from its bytes in memory (then path is NULL). */
 bool h5_source_open(const char *path, void *image, size_t size, const char *name,
                     H5Source *out, Err *err);
-bool h5_source_read(const H5Source *file, int64_t index, Tensor *out, Err *err);
+/* An array as a tensor; or, when the file has the elements in one piece and just as the tensor
+ * would, their place there, type and shape: then *out has no memory. */
+bool h5_source_read(const H5Source *file, int64_t index, Tensor *out, uint64_t *place,
+                    Err *err);
 bool h5_source_texts(const H5Source *file, int64_t index, const char *name, H5Texts *out,
                      Err *err);
 

@@ -190,16 +190,16 @@ static int archive_names(lua_State *L) {
     return 1;
 }
 
-/* The bytes of an entry of at most `most`, in a block for mem_free. */
-static bool entry_bytes(lua_State *L, uint64_t most, Reader *reader, char **bytes,
-                        size_t *size, Err *err) {
-    if (!archive_reader(check_archive(L), luaL_checkinteger(L, 2), reader, err))
+/* The bytes of an entry of at most 256 MB, in a block for mem_free. */
+static bool entry_bytes(lua_State *L, char **bytes, size_t *size, Err *err) {
+    enum { MEGABYTES = 256 };
+    Reader reader;
+    if (!archive_reader(check_archive(L), luaL_checkinteger(L, 2), &reader, err))
         return false;
-    bool ok =
-        reader->most <= most || err_set(err, "%s: is larger than %llu MB", reader->name,
-                                        (unsigned long long)(most >> 20));
-    ok = ok && reader_rest(reader, bytes, size, err);
-    reader_close(reader);
+    bool ok = reader.most >> 20 <= MEGABYTES ||
+              err_set(err, "%s: is larger than %d MB", reader.name, MEGABYTES);
+    ok = ok && reader_rest(&reader, bytes, size, err);
+    reader_close(&reader);
     return ok;
 }
 
@@ -211,11 +211,9 @@ static int push_bytes(lua_State *L) {
 /* archive:text(number) -> the entry's bytes */
 static int archive_text(lua_State *L) {
     Err err = {0};
-    Reader reader;
     char *bytes;
     size_t size;
-    if (!entry_bytes(L, UINT64_C(256) << 20, &reader, &bytes, &size, &err))
-        return script_push_done(L, false, &err);
+    if (!entry_bytes(L, &bytes, &size, &err)) return script_push_done(L, false, &err);
     lua_pushcfunction(L, push_bytes);
     lua_pushlightuserdata(L, bytes);
     lua_pushinteger(L, (lua_Integer)size);
@@ -227,13 +225,10 @@ static int archive_text(lua_State *L) {
 /* archive:h5(number) -> the entry as an HDF5 file */
 static int archive_h5(lua_State *L) {
     Err err = {0};
-    Reader reader;
-    char *bytes;
-    size_t size;
+    const Archive *archive = check_archive(L);
+    lua_Integer index = luaL_checkinteger(L, 2);
     H5File **slot = new_slot(L, sizeof *slot, H5_META);
-    if (!entry_bytes(L, UINT64_MAX, &reader, &bytes, &size, &err))
-        return script_push_done(L, false, &err);
-    *slot = h5_open_image(bytes, size, reader.name, &err);
+    *slot = h5_open_entry(archive, index, &err);
     return *slot ? 1 : script_push_done(L, false, &err);
 }
 
