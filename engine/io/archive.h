@@ -36,7 +36,15 @@ bool archive_place(const Archive *archive, int64_t index, int *file, uint64_t *p
 typedef struct ArchiveWriter ArchiveWriter;
 
 ArchiveWriter *archive_create(const char *path, Err *err); /* NULL: err is set */
-/* An entry made of a header and of data. After a failure the writer is good for cancelling. */
+typedef struct ArchivePart {
+    const void *data;
+    size_t bytes;
+} ArchivePart;
+
+/* An entry made of parts. After a failure the writer is good for cancelling. */
+bool archive_add_parts(ArchiveWriter *writer, const char *name, const ArchivePart *parts,
+                       int64_t count, bool deflate, Err *err);
+/* One made of a header and of data. */
 bool archive_add(ArchiveWriter *writer, const char *name, const void *header,
                  size_t header_bytes, const void *data, size_t bytes, bool deflate,
                  Err *err);

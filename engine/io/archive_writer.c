@@ -112,7 +112,7 @@ static bool is_wide(const Entry *entry) {
 static bool append_piece(ArchiveWriter *writer, Entry *entry, z_stream *deflater,
                          const void *data, size_t bytes, bool last, Err *err) {
     char packed[PACKED];
-    entry->crc = (uint32_t)crc32_z(entry->crc, data, bytes);
+    if (bytes) entry->crc = (uint32_t)crc32_z(entry->crc, data, bytes);
     if (!deflater) return append(writer, data, bytes, err);
     deflater->next_in = (Bytef *)(uintptr_t)data;
     deflater->avail_in = (uInt)bytes;
@@ -127,14 +127,17 @@ static bool append_piece(ArchiveWriter *writer, Entry *entry, z_stream *deflater
 }
 
 static bool append_data(ArchiveWriter *writer, Entry *entry, z_stream *deflater,
-                        const void *header, size_t header_bytes, const char *data,
-                        size_t bytes, Err *err) {
-    bool ok =
-        append_piece(writer, entry, deflater, header, header_bytes, bytes == 0, err);
-    while (ok && bytes) {
-        size_t piece = bytes < PIECE ? bytes : PIECE;
-        ok = append_piece(writer, entry, deflater, data, piece, piece == bytes, err);
-        data += piece, bytes -= piece;
+                        const ArchivePart *parts, int64_t count, Err *err) {
+    bool ok = true;
+    for (int64_t k = 0; ok && k < count; k++) {
+        const char *data = parts[k].data;
+        size_t left = parts[k].bytes, piece;
+        do {
+            piece = left < PIECE ? left : PIECE;
+            bool last = k == count - 1 && piece == left;
+            ok = append_piece(writer, entry, deflater, data, piece, last, err);
+            data += piece, left -= piece;
+        } while (ok && left);
     }
     return ok;
 }
@@ -166,9 +169,8 @@ static Entry *new_entry(ArchiveWriter *writer, const char *name, Err *err) {
     return entry;
 }
 
-bool archive_add(ArchiveWriter *writer, const char *name, const void *header,
-                 size_t header_bytes, const void *data, size_t bytes, bool deflated,
-                 Err *err) {
+bool archive_add_parts(ArchiveWriter *writer, const char *name, const ArchivePart *parts,
+                       int64_t count, bool deflated, Err *err) {
     char local[LOCAL + EXTRA];
     z_stream deflater = {0};
     if (strlen(name) > UINT16_MAX)
@@ -176,7 +178,8 @@ bool archive_add(ArchiveWriter *writer, const char *name, const void *header,
                        writer->file.path, name);
     Entry *entry = new_entry(writer, name, err);
     if (!entry) return false;
-    entry->deflated = deflated, entry->size = header_bytes + bytes;
+    entry->deflated = deflated;
+    for (int64_t k = 0; k < count; k++) entry->size += parts[k].bytes;
     size_t local_bytes = local_header(entry, local);
     if (!append(writer, local, LOCAL, err) || !append(writer, name, strlen(name), err) ||
         !append(writer, local + LOCAL, local_bytes - LOCAL, err))
@@ -185,11 +188,17 @@ bool archive_add(ArchiveWriter *writer, const char *name, const void *header,
                                  8, Z_DEFAULT_STRATEGY) != Z_OK)
         return no_memory(writer, err);
     uint64_t start = writer->at;
-    bool ok = append_data(writer, entry, deflated ? &deflater : NULL, header,
-                          header_bytes, data, bytes, err);
+    bool ok = append_data(writer, entry, deflated ? &deflater : NULL, parts, count, err);
     if (deflated) deflateEnd(&deflater);
     entry->packed = writer->at - start;
     return ok && correct_header(writer, entry, err);
+}
+
+bool archive_add(ArchiveWriter *writer, const char *name, const void *header,
+                 size_t header_bytes, const void *data, size_t bytes, bool deflated,
+                 Err *err) {
+    ArchivePart parts[] = {{header, header_bytes}, {data, bytes}};
+    return archive_add_parts(writer, name, parts, 2, deflated, err);
 }
 
 static bool append_central(ArchiveWriter *writer, const Entry *entry, Err *err) {

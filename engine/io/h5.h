@@ -8,7 +8,7 @@
  *
  *     H5Image image;
  *     H5Array arrays[] = {{"/layers/dense/vars/0", kernel}, {"/vars/0", count}};
- *     if (h5_write(arrays, 2, &image, &err)) atomic_write(path, image.bytes, image.size, &err);
+ *     if (h5_write(arrays, 2, &image, &err)) h5_image_write(&image, path, &err);
  *     h5_image_free(&image);
  *
  * A file is opened by a child process, since the library does not withstand every damaged file; it
@@ -52,13 +52,24 @@ typedef struct H5Array {
     Tensor tensor;    /* borrowed */
 } H5Array;
 
+typedef struct H5Span {
+    uint64_t place;
+    Tensor tensor;
+} H5Span;
+
+/* The bytes of a file in parts: larger arrays where they are, and what lies between them. */
 typedef struct H5Image {
-    void *bytes;
-    size_t size;
+    ArchivePart *parts;
+    int64_t count;
+    size_t size; /* of all parts */
+    char *map;   /* the file without its larger arrays, */
+    H5Span *spans;
+    int64_t span_count; /* which are here */
 } H5Image;
 
-/* The bytes of a file that holds these arrays; the same arrays give the same bytes. */
+/* A file that holds these arrays; the same arrays give the same bytes. */
 bool h5_write(const H5Array *arrays, int64_t count, H5Image *out, Err *err);
+bool h5_image_write(const H5Image *image, const char *path, Err *err);
 void h5_image_free(H5Image *image);
 
 #endif

@@ -25,7 +25,7 @@
     X(Eset_auto2)                                                                        \
     X(Fopen)                                                                             \
     X(Fcreate)                                                                           \
-    X(Fclose) X(Fflush) X(Fget_file_image) X(Gopen2) X(Gcreate2) X(Gclose) X(            \
+    X(Fclose) X(Fflush) X(Gopen2) X(Gcreate2) X(Gclose) X(            \
         Gget_info) X(Lget_name_by_idx) X(Lexists) X(Oopen) X(Oclose) X(Iget_type)        \
         X(Dopen2) X(Dcreate2) X(Dclose) X(Dread) X(Dwrite) X(Dget_type) X(Dget_space) X( \
             Dget_storage_size) X(Dget_offset) X(Dget_create_plist) X(Aexists) X(Aopen) X(Aread)         \
@@ -34,8 +34,8 @@
                     X(Sget_simple_extent_npoints) X(Tclose) X(Tequal) X(Tcopy) X(Tget_class)       \
                         X(Tget_size) X(Tget_sign) X(Tget_super) X(Tset_size)             \
                             X(Tset_cset) X(Tset_strpad) X(Tis_variable_str) X(Pcreate)   \
-                                X(Pclose) X(Pset_fapl_core) X(Pset_file_image)           \
-                                    X(Pset_file_image_callbacks) X(Pset_obj_track_times) \
+                                X(Pclose) X(Pset_fapl_core) X(Pset_fapl_stdio) X(Pset_file_image)           \
+                                    X(Pset_file_image_callbacks) X(Pset_obj_track_times) X(Pset_alloc_time) X(Pset_fill_time) \
                                         X(Pget_layout) X(Pget_chunk)                     \
                                             X(Pget_external_count) X(Pget_nfilters)      \
                                                 X(Pget_filter2)                          \

@@ -38,6 +38,10 @@ bool h5_write(const H5Array *arrays, int64_t count, H5Image *out, Err *err) {
     return missing(err);
 }
 
+bool h5_image_write(const H5Image *image, const char *path, Err *err) {
+    return missing(err);
+}
+
 void h5_texts_free(H5Texts *texts) {}
 void h5_image_free(H5Image *image) {}
 #endif

@@ -1,65 +1,31 @@
-/* Writing HDF5 files: into one block of memory, which goes into an archive or a file as a
- * whole. */
+/* Writing HDF5 files. The library makes one in memory in which larger arrays are holes, that is pages
+ * which nobody touches; their elements go from the tensors straight to where the file is wanted. */
+#define _GNU_SOURCE /* memfd_create */
 #ifdef CDL_HDF5
-#include <string.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include "base/mem.h"
+#include "io/atomic.h"
 #include "io/h5.h"
 #include "io/h5_library.h"
 
+enum { LARGE = 1 << 16 }; /* bytes of an array that the library does not get to see */
+
 void h5_image_free(H5Image *image) {
-    mem_free(image->bytes);
+    if (image->map) munmap(image->map, image->size);
+    for (int64_t k = 0; k < image->span_count; k++)
+        tensor_release(&image->spans[k].tensor);
+    mem_free(image->spans);
+    mem_free(image->parts);
     *image = (H5Image){0};
-}
-
-/* The library keeps a new file in a block of ours, which is taken over when it is closed. */
-
-static void *image_new(size_t size, H5FD_file_image_op_t op, void *context) {
-    return mem_alloc(size);
-}
-
-static void *image_copy(void *to, const void *from, size_t size, H5FD_file_image_op_t op,
-                        void *context) {
-    return memcpy(to, from, size);
-}
-
-static void *image_grow(void *block, size_t size, H5FD_file_image_op_t op,
-                        void *context) {
-    return mem_grow(block, size);
-}
-
-static herr_t image_take(void *block, H5FD_file_image_op_t op, void *context) {
-    H5Image *image = context;
-    if (op == H5FD_FILE_IMAGE_OP_FILE_CLOSE && !image->bytes)
-        image->bytes = block;
-    else
-        mem_free(block);
-    return 0;
-}
-
-static void *context_same(void *context) { return context; }
-static herr_t context_keep(void *context) { return 0; }
-
-static hid_t create_file(const H5Library *h5, H5Image *image, size_t step) {
-    H5FD_file_image_callbacks_t callbacks = {
-        .image_malloc = image_new,
-        .image_memcpy = image_copy,
-        .image_realloc = image_grow,
-        .image_free = image_take,
-        .udata_copy = context_same,
-        .udata_free = context_keep,
-        .udata = image,
-    };
-    hid_t file = -1, access = h5->Pcreate(h5->P_CLS_FILE_ACCESS_ID);
-    if (access >= 0 && h5->Pset_fapl_core(access, step, 0) >= 0 &&
-        h5->Pset_file_image_callbacks(access, &callbacks) >= 0)
-        file = h5->Fcreate("cdl-image.h5", H5F_ACC_TRUNC, H5P_DEFAULT, access);
-    if (access >= 0) h5->Pclose(access);
-    return file;
 }
 
 typedef struct Writer {
     const H5Library *h5;
     hid_t file, links, layout; /* how links and arrays are made */
+    H5Image *image;
 } Writer;
 
 /* The file's type of a dtype, and the memory's. Booleans are kept as bytes. */
@@ -77,6 +43,20 @@ static void types_of(const H5Library *h5, DType dtype, hid_t *stored, hid_t *mem
     *stored = types[dtype].stored, *memory = types[dtype].memory;
 }
 
+/* The elements go to the library, or the image keeps the tensor for their place. */
+static bool write_elements(const Writer *writer, hid_t set, hid_t memory,
+                           const Tensor *dense) {
+    const H5Library *h5 = writer->h5;
+    H5Image *image = writer->image;
+    if (tensor_size(dense) == 0) return true;
+    if (tensor_bytes(dense) < LARGE)
+        return h5->Dwrite(set, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, dense->data) >= 0;
+    haddr_t place = h5->Dget_offset(set);
+    if (place == HADDR_UNDEF) return false;
+    image->spans[image->span_count++] = (H5Span){place, tensor_retain(dense)};
+    return true;
+}
+
 static bool write_array(const Writer *writer, const H5Array *array, Err *err) {
     const H5Library *h5 = writer->h5;
     Tensor dense;
@@ -90,9 +70,7 @@ static bool write_array(const Writer *writer, const H5Array *array, Err *err) {
     if (space >= 0)
         set = h5->Dcreate2(writer->file, array->path, stored, space, writer->links,
                            writer->layout, H5P_DEFAULT);
-    bool ok = set >= 0 &&
-              (tensor_size(&dense) == 0 ||
-               h5->Dwrite(set, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, dense.data) >= 0);
+    bool ok = set >= 0 && write_elements(writer, set, memory, &dense);
     if (set >= 0 && h5->Dclose(set) < 0) ok = false;
     if (space >= 0) h5->Sclose(space);
     tensor_release(&dense);
@@ -102,42 +80,96 @@ static bool write_array(const Writer *writer, const H5Array *array, Err *err) {
 }
 
 static bool write_arrays(const Writer *writer, const H5Array *arrays, int64_t count,
-                         size_t *size, Err *err) {
+                         Err *err) {
     const H5Library *h5 = writer->h5;
-    if (writer->links < 0 || writer->layout < 0 ||
+    if (writer->file < 0 || writer->links < 0 || writer->layout < 0 ||
         h5->Pset_create_intermediate_group(writer->links, 1) < 0 ||
+        h5->Pset_alloc_time(writer->layout, H5D_ALLOC_TIME_EARLY) < 0 ||
+        h5->Pset_fill_time(writer->layout, H5D_FILL_TIME_NEVER) < 0 ||
         h5->Pset_obj_track_times(writer->layout, 0) < 0)
         return err_set(err, "the HDF5 library cannot make a file");
     for (int64_t k = 0; k < count; k++)
         if (!write_array(writer, &arrays[k], err)) return false;
-    ssize_t bytes = h5->Fflush(writer->file, H5F_SCOPE_GLOBAL) < 0
-                        ? -1
-                        : h5->Fget_file_image(writer->file, NULL, 0);
-    if (bytes < 0) return err_set(err, "the HDF5 library cannot finish the file");
-    *size = (size_t)bytes;
+    return true;
+}
+
+/* Other drivers follow the descriptor's link to its name, which no file has. */
+static hid_t create_file(const H5Library *h5, int to) {
+    char path[40];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", to);
+    hid_t file = -1, access = h5->Pcreate(h5->P_CLS_FILE_ACCESS_ID);
+    if (access >= 0 && h5->Pset_fapl_stdio(access) >= 0)
+        file = h5->Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    if (access >= 0) h5->Pclose(access);
+    return file;
+}
+
+static bool make_file(const H5Array *arrays, int64_t count, int to, H5Image *image,
+                      Err *err) {
+    const H5Library *h5 = h5_library(err);
+    if (!h5) return false;
+    Writer writer = {h5, -1, -1, -1, image};
+    writer.file = create_file(h5, to);
+    writer.links = h5->Pcreate(h5->P_CLS_LINK_CREATE_ID);
+    writer.layout = h5->Pcreate(h5->P_CLS_DATASET_CREATE_ID);
+    bool ok = write_arrays(&writer, arrays, count, err);
+    if (writer.links >= 0) h5->Pclose(writer.links);
+    if (writer.layout >= 0) h5->Pclose(writer.layout);
+    if (writer.file >= 0 && h5->Fclose(writer.file) < 0 && ok)
+        ok = err_set(err, "the HDF5 library cannot finish the file");
+    return ok;
+}
+
+static int compare_places(const void *a, const void *b) {
+    uint64_t x = ((const H5Span *)a)->place, y = ((const H5Span *)b)->place;
+    return (x > y) - (x < y);
+}
+
+/* The arrays, and in turn with them what the library has made. */
+static bool list_parts(H5Image *image, int from, Err *err) {
+    off_t size = lseek(from, 0, SEEK_END);
+    void *map =
+        size > 0 ? mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, from, 0) : MAP_FAILED;
+    if (map == MAP_FAILED) return err_set(err, "the HDF5 library has made no file");
+    image->map = map, image->size = (size_t)size;
+    qsort(image->spans, (size_t)image->span_count, sizeof *image->spans, compare_places);
+    uint64_t at = 0;
+    for (int64_t k = 0; k < image->span_count; k++) {
+        const H5Span *span = &image->spans[k];
+        size_t bytes = tensor_bytes(&span->tensor);
+        image->parts[image->count++] = (ArchivePart){image->map + at, span->place - at};
+        image->parts[image->count++] = (ArchivePart){span->tensor.data, bytes};
+        at = span->place + bytes;
+    }
+    image->parts[image->count++] = (ArchivePart){image->map + at, image->size - at};
     return true;
 }
 
 bool h5_write(const H5Array *arrays, int64_t count, H5Image *out, Err *err) {
-    const H5Library *h5 = h5_library(err);
-    if (!h5) return false;
-    /* One step of growth holds all of it. */
-    size_t step = 1 << 20;
-    for (int64_t k = 0; k < count; k++) step += tensor_bytes(&arrays[k].tensor) + 1024;
     H5Image image = {0};
-    Writer writer = {h5, create_file(h5, &image, step), -1, -1};
-    if (writer.file < 0) return err_set(err, "the HDF5 library cannot make a file");
-    writer.links = h5->Pcreate(h5->P_CLS_LINK_CREATE_ID);
-    writer.layout = h5->Pcreate(h5->P_CLS_DATASET_CREATE_ID);
-    bool ok = write_arrays(&writer, arrays, count, &image.size, err);
-    if (writer.links >= 0) h5->Pclose(writer.links);
-    if (writer.layout >= 0) h5->Pclose(writer.layout);
-    if (h5->Fclose(writer.file) < 0 && ok)
-        ok = err_set(err, "the HDF5 library cannot finish the file");
+    image.spans = mem_alloc((size_t)count * sizeof *image.spans + 1);
+    image.parts = mem_alloc((size_t)(2 * count + 1) * sizeof *image.parts);
+    int file = memfd_create("cdl-h5", MFD_CLOEXEC);
+    bool ok = (image.spans && image.parts && file >= 0) ||
+              err_set(err, "not enough memory to make an HDF5 file");
+    ok = ok && make_file(arrays, count, file, &image, err) &&
+         list_parts(&image, file, err);
+    if (file >= 0) close(file);
     if (ok)
         *out = image;
     else
         h5_image_free(&image);
     return ok;
+}
+
+bool h5_image_write(const H5Image *image, const char *path, Err *err) {
+    Atomic file;
+    if (!atomic_open(&file, path, err)) return false;
+    bool ok = true;
+    for (int64_t k = 0; ok && k < image->count; k++)
+        ok = atomic_append(&file, image->parts[k].data, image->parts[k].bytes, err);
+    if (ok) return atomic_commit(&file, err);
+    atomic_cancel(&file);
+    return false;
 }
 #endif

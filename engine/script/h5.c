@@ -3,7 +3,6 @@
 #include <string.h>
 #include "base/mem.h"
 #include "io/archive.h"
-#include "io/atomic.h"
 #include "io/h5.h"
 #include "script/script.h"
 
@@ -144,7 +143,7 @@ static int image_write(lua_State *L) {
     Err err = {0};
     const H5Image *image = luaL_checkudata(L, 1, IMAGE_META);
     const char *path = luaL_checkstring(L, 2);
-    return script_push_done(L, atomic_write(path, image->bytes, image->size, &err), &err);
+    return script_push_done(L, h5_image_write(image, path, &err), &err);
 }
 
 static int image_size(lua_State *L) {
@@ -253,11 +252,10 @@ static int core_archive_write(lua_State *L) {
         lua_rawgeti(L, 2, k);
         lua_rawgeti(L, 3, k);
         const H5Image *image = luaL_testudata(L, -1, IMAGE_META);
-        H5Image content = image ? *image : (H5Image){0};
-        if (!image)
-            content.bytes = (void *)(uintptr_t)lua_tolstring(L, -1, &content.size);
-        ok = archive_add(writer, lua_tostring(L, -2), "", 0, content.bytes, content.size,
-                         false, &err);
+        ArchivePart text = {0};
+        if (!image) text.data = lua_tolstring(L, -1, &text.bytes);
+        ok = archive_add_parts(writer, lua_tostring(L, -2), image ? image->parts : &text,
+                               image ? image->count : 1, false, &err);
         lua_pop(L, 2);
     }
     if (ok)
