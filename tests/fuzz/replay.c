@@ -82,7 +82,6 @@ static void try_file(const char *path, int times) {
 
 int main(int argc, char **argv) {
     struct dirent **names;
-    struct rlimit most = {(rlim_t)4 << 30, (rlim_t)4 << 30};
     if (argc != 3) {
         fprintf(stderr, "usage: %s FOLDER TIMES\n", argv[0]);
         return 2;
@@ -90,7 +89,7 @@ int main(int argc, char **argv) {
     /* A file may ask for more memory than there is, and must be told so. Sanitizers need more
      * than this for themselves. */
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-    setrlimit(RLIMIT_AS, &most);
+    setrlimit(RLIMIT_AS, &(struct rlimit){(rlim_t)4 << 30, (rlim_t)4 << 30});
 #endif
     int count = scandir(argv[1], &names, NULL, alphasort), tried = 0;
     if (count < 0) {
