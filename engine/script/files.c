@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/mem.h"
@@ -249,16 +248,6 @@ static int core_truncate_file(lua_State *L) {
     return 2;
 }
 
-/* core.terminal_width() -> characters in a line of standard output; nil where it is no
- * terminal */
-static int core_terminal_width(lua_State *L) {
-    struct winsize size;
-    if (!isatty(STDOUT_FILENO)) return 0;
-    bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
-    lua_pushinteger(L, known ? size.ws_col : 80);
-    return 1;
-}
-
 static int folder_close(lua_State *L) {
     DIR **folder = luaL_checkudata(L, 1, FOLDER_META);
     if (*folder) closedir(*folder);
@@ -305,8 +294,6 @@ static const luaL_Reg file_functions[] = {
     {"tensor_bytes", core_tensor_bytes},
     {"truncate_file", core_truncate_file},
     {"list_folder", core_list_folder},
-    {"terminal_width", core_terminal_width},
-
     {"is_link", core_is_link},
     {NULL, NULL},
 };
