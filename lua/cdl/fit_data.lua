@@ -3,10 +3,11 @@
 local core = require "cdl.core"
 local signature = require "cdl.signature"
 local tree = require "cdl.tree"
+local words = require "cdl.words"
 
 local M = {}
 
-local function shape_text(shape) return "{" .. table.concat(shape, ", ") .. "}" end
+local shape_text = words.braces
 
 local function check_leaf(leaf, where)
   if not core.is_tensor(leaf) or leaf.kind ~= "eager" then

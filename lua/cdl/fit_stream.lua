@@ -61,7 +61,7 @@ end
 
 local structures = { { "x", "n_x" }, { "y", "n_y" }, { "w", "n_w" } }
 
-local function shape_text(shape) return "{" .. table.concat(shape, ", ") .. "}" end
+local shape_text = words.braces
 
 -- Raises unless a batch is like the first one.
 local function check_like_first(self, batch, where)

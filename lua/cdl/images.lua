@@ -34,8 +34,6 @@ M.read_image = signature.fn("read_image", {
     return dtype == "uint8" and ops.astype(x, "uint8") or x
   end)
 
-local function shape_text(x) return "{" .. table.concat(x.shape, ", ") .. "}" end
-
 --- Values as bytes: 0 .. 1 of floats become 0 .. 255, integers are these already; what is beyond is cut.
 function M.to_bytes(x)
   if x.dtype == "uint8" then return x end
@@ -81,7 +79,7 @@ M.write_png = signature.fn("write_png", {
   local channels = x.ndim == 3 and x.shape[3] or 0
   if channels < 1 or channels > 4 or x.size == 0 then
     core.raise(("write_png: a picture is {rows, columns} or {rows, columns, 1 to 4 channels}, got %s"):format(
-      shape_text(image)))
+      words.braces(image.shape)))
   end
   if ops.any(ops.ne(x, x)):item() then core.raise "write_png: the picture holds nan" end
   local ok, message = core.png_save(path, ops.contiguous(M.to_bytes(x)))

@@ -145,12 +145,6 @@ function Model:add_loss(loss)
   rawset(self, "_programs", nil)
 end
 
-local function describe_shape(shape)
-  local sizes = {}
-  for i, n in ipairs(shape) do sizes[i] = n < 0 and "?" or tostring(n) end
-  return "{" .. table.concat(sizes, ", ") .. "}"
-end
-Model.describe_shape = describe_shape
 
 --- Raises when a concrete shape does not fit the input symbol.
 function Model:check_input(input, name, shape)
@@ -165,7 +159,7 @@ function Model:check_input(input, name, shape)
   local advice = other_batch and ("; its batch size is fixed: give batch_size = %d and a number of samples that is a "
     .. "multiple of it"):format(input.shape[1]) or ""
   core.raise(("model '%s': input '%s' has shape %s, got data of shape %s%s"):format(self.name, name,
-    describe_shape(input.shape), describe_shape(shape), advice))
+    words.shape(input.shape), words.shape(shape), advice))
 end
 
 --- A functional model replays its graph; flat results.

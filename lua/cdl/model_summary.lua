@@ -21,18 +21,12 @@ local function size_text(bytes)
   end
 end
 
-local function shape_text(shape)
-  local sizes = {}
-  for i, n in ipairs(shape) do sizes[i] = n < 0 and "?" or tostring(n) end
-  return "{" .. table.concat(sizes, ", ") .. "}"
-end
-
 local function output_text(layer)
   local calls = layer._calls
   if #calls == 0 then return "?" end
   local outputs = calls[#calls].outputs
   local parts = {}
-  for i = 1, #outputs do parts[i] = shape_text(outputs[i].shape) end
+  for i = 1, #outputs do parts[i] = words.shape(outputs[i].shape) end
   return table.concat(parts, " ")
 end
 

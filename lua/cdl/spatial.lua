@@ -2,12 +2,13 @@
 -- Inputs are {batch, sizes ..., channels} with one to three sizes. Options are lists, one number
 -- for each of the sizes; `who` begins messages: "conv", or "layer 'conv2d'".
 local core = require "cdl.core"
+local words = require "cdl.words"
 
 local M = {}
 
 local SIZES = { "steps", "rows, columns", "planes, rows, columns" }
 
-local function braces(list) return "{" .. table.concat(list, ", ") .. "}" end
+local braces = words.braces
 
 --- "{batch, rows, columns, channels}" for two axes; `last` in place of channels.
 function M.wanted(axes, last) return ("{batch, %s, %s}"):format(SIZES[axes], last or "channels") end

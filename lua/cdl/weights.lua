@@ -75,8 +75,6 @@ local save_weights = signature.method("save_weights", { self_row, path_row, over
     if not ok then core.raise("save_weights: " .. message) end
   end)
 
-local function shape_text(x) return "{" .. table.concat(x.shape, ", ") .. "}" end
-
 -- Pairs of variables and arrays: by name when each weight's path is in the file, else by place.
 local function match(self, path, weights, arrays, order, by_name)
   local all_named = true
@@ -127,14 +125,15 @@ local load_weights = signature.method("load_weights", { self_row, path_row,
   local fitting = {}
   for _, pair in ipairs(match(self, path, weights, arrays, order, by_name)) do
     local variable, array, name = pair[1], pair[2], pair[3]
-    if shape_text(variable) == shape_text(array) then
+    if words.braces(variable.shape) == words.braces(array.shape) then
       fitting[#fitting + 1] = pair
     elseif skip_mismatch then
       core.warn(("load_weights: '%s' in %s has shape %s, weight '%s' has %s; skipped"):format(name, path,
-        shape_text(array), variable.path, shape_text(variable)))
+        words.braces(array.shape), variable.path, words.braces(variable.shape)))
     else
       core.raise(("load_weights: '%s' in %s has shape %s, weight '%s' of model '%s' has %s; skip_mismatch = true "
-        .. "leaves it out"):format(name, path, shape_text(array), variable.path, self.name, shape_text(variable)))
+        .. "leaves it out"):format(name, path, words.braces(array.shape), variable.path,
+        self.name, words.braces(variable.shape)))
     end
   end
   for _, pair in ipairs(fitting) do core.assign(pair[1], pair[2]) end

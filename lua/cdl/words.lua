@@ -25,6 +25,16 @@ function M.sorted_keys(t)
   return keys
 end
 
+--- "{2, 3}", from a list of numbers.
+function M.braces(list) return "{" .. table.concat(list, ", ") .. "}" end
+
+--- The same for a shape whose unknown sizes are -1: "{?, 3}".
+function M.shape(shape)
+  local sizes = {}
+  for i, n in ipairs(shape) do sizes[i] = n < 0 and "?" or tostring(n) end
+  return M.braces(sizes)
+end
+
 --- True for every kind of tensor: the C userdata, and Lua objects that say so with a field
 -- `__tensor` in their metatable (symbols, variables).
 function M.is_tensor(x)

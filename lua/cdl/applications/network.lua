@@ -36,7 +36,7 @@ M.rows = {
 local ORDER = { "include_top", "weights", "input_tensor", "input_shape", "pooling", "classes",
   "classifier_activation", "name" }
 
-local function shape_text(shape) return "{" .. table.concat(shape, ", ") .. "}" end
+local shape_text = words.braces
 
 -- The shape of the input: what was given, when the network can take it; else its own.
 local function input_shape(spec, args)

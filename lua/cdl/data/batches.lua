@@ -4,10 +4,11 @@ local element = require "cdl.data.element"
 local ops = require "cdl.ops"
 local signature = require "cdl.signature"
 local Dataset = require "cdl.data.dataset"
+local words = require "cdl.words"
 
 local self_row = { "self", "any", required = true }
 
-local function shape_text(shape) return "{" .. table.concat(shape, ", ") .. "}" end
+local shape_text = words.braces
 
 local function same_shape(a, b)
   if #a ~= #b then return false end

@@ -33,7 +33,7 @@ function RNN:set_cell(cell, args)
   self.zero_output_for_mask = args.zero_output_for_mask
 end
 
-local function braces(shape) return "{" .. table.concat(shape, ", ") .. "}" end
+local braces = words.braces
 
 function RNN:build(input_shape)
   local shape = words.is_plain(input_shape[1]) and input_shape[1] or input_shape

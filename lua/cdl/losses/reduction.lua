@@ -11,8 +11,7 @@ M.row = { "reduction", { "sum_over_batch_size", "sum", "mean", "mean_with_sample
   "sum_over_batch_size", null = true,
   doc = "how values become one number: the mean over all elements, their sum, the mean by weights; or \"none\"" }
 
---- "{2, 3}"
-function M.braces(shape) return "{" .. table.concat(shape, ", ") .. "}" end
+M.braces = words.braces
 
 --- x in a dtype; x itself when it has it, so that how it was made stays known.
 function M.cast(x, dtype)

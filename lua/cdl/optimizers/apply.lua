@@ -11,7 +11,7 @@ local function fail(self, format, ...)
   core.raise(("%s: %s"):format(class.name_of(self), format:format(...)))
 end
 
-local function braces(shape) return "{" .. table.concat(shape, ", ") .. "}" end
+local braces = words.braces
 
 -- ---- what apply is given ----
 

@@ -6,10 +6,11 @@ local core = require "cdl.core"
 local ops = require "cdl.ops"
 local Optimizer = require "cdl.optimizers.optimizer"
 local variables = require "cdl.saving.variables"
+local words = require "cdl.words"
 
 local M = {}
 
-local function braces(shape) return "{" .. table.concat(shape, ", ") .. "}" end
+local braces = words.braces
 
 local function prepare_optimizer(model)
   local optimizer = rawget(model, "optimizer")

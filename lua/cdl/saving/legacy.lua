@@ -12,6 +12,7 @@ local Layer = require "cdl.layer"
 local Model = require "cdl.model"
 local optimizers = require "cdl.optimizers"
 local scope = require "cdl.scope"
+local words = require "cdl.words"
 require "cdl.saving.functional"
 require "cdl.saving.sequential"
 
@@ -69,7 +70,7 @@ end
 
 -- ---- weights ----
 
-local function braces(shape) return "{" .. table.concat(shape, ", ") .. "}" end
+local braces = words.braces
 
 -- The layers of the file that have arrays: { name =, paths = }.
 local function stored_layers(file, root)
