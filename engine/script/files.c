@@ -165,6 +165,15 @@ static int push_bytes(lua_State *L) {
     return 1;
 }
 
+int script_push_owned(lua_State *L, char *bytes, size_t size) {
+    lua_pushcfunction(L, push_bytes);
+    lua_pushlightuserdata(L, bytes);
+    lua_pushinteger(L, (lua_Integer)size);
+    int status = lua_pcall(L, 2, 1, 0);
+    mem_free(bytes);
+    return status == LUA_OK ? 1 : lua_error(L);
+}
+
 /* core.read_text(path) -> text */
 static int core_read_text(lua_State *L) {
     Err err = {0};
@@ -176,13 +185,7 @@ static int core_read_text(lua_State *L) {
     bool ok = reader_rest(&reader, &text, &size, &err);
     reader_close(&reader);
     if (!ok) return script_push_done(L, false, &err);
-    /* The text is freed even when Lua runs out of memory. */
-    lua_pushcfunction(L, push_bytes);
-    lua_pushlightuserdata(L, text);
-    lua_pushinteger(L, (lua_Integer)size);
-    int status = lua_pcall(L, 2, 1, 0);
-    mem_free(text);
-    return status == LUA_OK ? 1 : lua_error(L);
+    return script_push_owned(L, text, size);
 }
 
 /* core.make_folder(path): with those above it; raises when it cannot be made. */

@@ -202,23 +202,13 @@ static bool entry_bytes(lua_State *L, char **bytes, size_t *size, Err *err) {
     return ok;
 }
 
-static int push_bytes(lua_State *L) {
-    lua_pushlstring(L, lua_touserdata(L, 1), (size_t)lua_tointeger(L, 2));
-    return 1;
-}
-
 /* archive:text(number) -> the entry's bytes */
 static int archive_text(lua_State *L) {
     Err err = {0};
     char *bytes;
     size_t size;
     if (!entry_bytes(L, &bytes, &size, &err)) return script_push_done(L, false, &err);
-    lua_pushcfunction(L, push_bytes);
-    lua_pushlightuserdata(L, bytes);
-    lua_pushinteger(L, (lua_Integer)size);
-    int status = lua_pcall(L, 2, 1, 0);
-    mem_free(bytes);
-    return status == LUA_OK ? 1 : lua_error(L);
+    return script_push_owned(L, bytes, size);
 }
 
 /* archive:h5(number) -> the entry as an HDF5 file */

@@ -54,6 +54,8 @@ void script_push_variable(lua_State *L, Variable *variable); /* takes the refere
 /* What a function that reads or writes a file returns: nil and the message, or true. */
 int script_push_failure(lua_State *L, const Err *err);
 int script_push_done(lua_State *L, bool ok, const Err *err);
+/* Pushes a string of these bytes, which are freed, also when Lua has no memory for them. */
+int script_push_owned(lua_State *L, char *bytes, size_t size);
 /* A tensor, or the present value of a variable; borrowed. */
 const Tensor *script_check_values(lua_State *L, int index);
 /* The metatable of a userdata that owns something until Lua has taken it over. */

@@ -98,6 +98,17 @@ INLINE void vec_store_part(REAL *p, Vec x, int n) {
 INLINE Vec vec_fma(Vec a, Vec b, Vec c) { return a * b + c; }
 #endif
 
+/* Lanes of p: all, or the first few; the others read as zero and are not written. */
+INLINE Vec lanes_load(const REAL *p, int lanes) {
+    return lanes == VW ? vec_load(p) : vec_load_part(p, lanes);
+}
+INLINE void lanes_store(REAL *p, Vec x, int lanes) {
+    if (lanes == VW)
+        vec_store(p, x);
+    else
+        vec_store_part(p, x, lanes);
+}
+
 /* max(x, 0) that lets NaN through. */
 INLINE Vec vec_relu(Vec x) { return (Vec)((VecInt)x & ~(VecInt)(x < (Vec){0})); }
 

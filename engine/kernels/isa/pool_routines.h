@@ -61,17 +61,6 @@ static void window_next(const Pool *p, Window *w) {
             for (int64_t i2 = 0, from = (w).first + i0 * (w).step[0] + i1 * (w).step[1]; \
                  i2 < (w).n[2]; i2++, from += (w).step[2])
 
-INLINE Vec lanes_load(const REAL *p, int lanes) {
-    return lanes == VW ? vec_load(p) : vec_load_part(p, lanes);
-}
-
-INLINE void lanes_store(REAL *p, Vec x, int lanes) {
-    if (lanes == VW)
-        vec_store(p, x);
-    else
-        vec_store_part(p, x, lanes);
-}
-
 /* a where the mask is set, else b. */
 INLINE Vec choose(VecInt mask, Vec a, Vec b) {
     return (Vec)((mask & (VecInt)a) | (~mask & (VecInt)b));

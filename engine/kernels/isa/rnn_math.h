@@ -7,17 +7,6 @@
 #include <math.h>
 #include "kernels/isa/gemm_vector.h"
 
-/* Lanes of p: all, or the first few; the others read as zero and are not written. */
-INLINE Vec lanes_load(const REAL *p, int lanes) {
-    return lanes == VW ? vec_load(p) : vec_load_part(p, lanes);
-}
-INLINE void lanes_store(REAL *p, Vec x, int lanes) {
-    if (lanes == VW)
-        vec_store(p, x);
-    else
-        vec_store_part(p, x, lanes);
-}
-
 #ifdef REAL_IS_DOUBLE
 
 INLINE Vec vec_sigmoid(Vec x) {
