@@ -19,12 +19,7 @@ end
 -- same stream of random numbers, that of the other half.
 local function shuffle(parts, seed, undo)
   local draw = order.generator(seed)
-  for _, part in ipairs(parts) do
-    local places = order.shuffled(draw, #part.rows)
-    if undo then places = order.inverse(places) end
-    part.rows = sequences.permute(part.rows, places)
-    part.labels = sequences.permute(part.labels, places)
-  end
+  for _, part in ipairs(parts) do sequences.shuffle(part, draw, undo) end
 end
 
 local function read(path)

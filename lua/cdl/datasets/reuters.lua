@@ -16,20 +16,13 @@ local function set_of(path)
     forms = { { keras = true, files = { path } }, { files = { "reuters_flat.npz" } } } }
 end
 
-local function shuffle(part, seed, undo)
-  local places = order.shuffled(order.generator(seed), #part.rows)
-  if undo then places = order.inverse(places) end
-  part.rows = sequences.permute(part.rows, places)
-  part.labels = sequences.permute(part.labels, places)
-end
-
 local function read(path)
   local paths, form = find.paths(set_of(path))
   if form.keras then return sequences.read_keras("reuters", paths[1], "x", "y") end
   local part, rest = sequences.read_flat("reuters", paths[1], "train"), sequences.read_flat("reuters", paths[1], "test")
   table.move(rest.rows, 1, #rest.rows, #part.rows + 1, part.rows)
   table.move(rest.labels, 1, #rest.labels, #part.labels + 1, part.labels)
-  shuffle(part, 113, true)
+  sequences.shuffle(part, order.generator(113), true)
   return part
 end
 
@@ -42,7 +35,7 @@ M.load_data = signature.fn("load_data", {
   .. "0 to 45.",
   function(path, num_words, skip_top, maxlen, test_split, seed, start_char, oov_char, index_from)
     local part = read(path)
-    shuffle(part, seed)
+    sequences.shuffle(part, order.generator(seed))
     sequences.prepare("reuters", { part }, { num_words = num_words, skip_top = skip_top, maxlen = maxlen,
       start_char = start_char, oov_char = oov_char, index_from = index_from })
     local rows, y = part.rows, part.labels

@@ -3,6 +3,7 @@
 -- The texts come as lists of ranks from 1 (the most frequent word). They are shuffled, begun with
 -- a mark, shifted so that the first numbers stay free for marks, and cut to the frequent words.
 local core = require "cdl.core"
+local order = require "cdl.datasets.order"
 
 local M = {}
 
@@ -146,6 +147,13 @@ function M.read_flat(name, path, half)
       half))
   end
   return { rows = M.unflatten(tokens, offsets), labels = labels:totable() }
+end
+
+--- Brings rows and labels into the order that draw, a generator, gives; with undo out of it.
+function M.shuffle(part, draw, undo)
+  local places = order.shuffled(draw, #part.rows)
+  if undo then places = order.inverse(places) end
+  part.rows, part.labels = M.permute(part.rows, places), M.permute(part.labels, places)
 end
 
 return M
