@@ -63,7 +63,7 @@ describe("RemoteMonitor", function()
       fit(callbacks.RemoteMonitor { root, "/other", send_as_json = true }, 1)
       local lines = lines_of_log()
       assert.same({ "/other", "application/json", "None" }, table.move(lines, 1, 3, 1, {}))
-      assert.matches('^{"epoch": 1, "loss": [%d.]+}$', lines[4])
+      assert.matches('^{"epoch": 1, "loss": [%d.e+-]+}$', lines[4])
     end)
   end)
 
