@@ -12,19 +12,25 @@ enum {
     FEW =
         2, /* rows: reading B takes the time, and long pieces of its rows are read faster */
     FEW_BYTES = 512,
-    BLOCK_ROWS = 256, /* at most */
+    FEW_WIDE_FROM = 8192, /* bytes of a row of B */
+    BLOCK_ROWS = 256,     /* at most */
     PARTS_WANTED = 8,
     ROWS_WANTED = 48,     /* blocks of rows are not halved below this */
     WORK_WANTED = 1 << 17 /* multiply-adds in a part that is worth a thread */
 };
 
+static int64_t block_bytes(int64_t rows, int64_t columns, int64_t row_bytes) {
+    if ((double)rows * (double)columns >= WIDE_FROM) return WIDE_BYTES;
+    if (rows > FEW) return NARROW_BYTES;
+    /* Wide blocks where they are many, or two threads get the same number of them. */
+    bool even = row_bytes % (int64_t)(2 * WIDE_BYTES) == 0;
+    return even || row_bytes >= FEW_WIDE_FROM ? WIDE_BYTES : FEW_BYTES;
+}
+
 GemmCut gemm_cut(int64_t rows, int64_t columns, int64_t depth, DType dtype) {
     const int64_t element = (int64_t)dtype_size(dtype);
-    bool wide = (double)rows * (double)columns >= WIDE_FROM;
-    GemmCut cut = {.block_columns = (wide          ? WIDE_BYTES
-                                     : rows <= FEW ? FEW_BYTES
-                                                   : NARROW_BYTES) /
-                                    element};
+    GemmCut cut = {.block_columns =
+                       block_bytes(rows, columns, columns * element) / element};
     cut.column_blocks = chunks(columns, cut.block_columns);
     cut.row_blocks = chunks(rows, BLOCK_ROWS);
     while (cut.row_blocks * cut.column_blocks < PARTS_WANTED) {

@@ -3,7 +3,7 @@
 #ifndef CDL_KERNELS_ISA_GEMM_BLOCK_H
 #define CDL_KERNELS_ISA_GEMM_BLOCK_H
 #include "kernels/isa/gemm.h"
-#include "kernels/isa/gemm_tile.h"
+#include "kernels/isa/gemm_thin.h"
 
 /* Packed B: DEPTH x WIDTH, 128 KiB, which stays in the second level cache. It is cut into
  * panels of PANEL columns that lie one after the other, each row by row. For fewer than
@@ -93,6 +93,30 @@ static void pack_tiles(const REAL *restrict a, int64_t a_depth, int64_t depth,
     }
 }
 
+/* The next tile of a block with so many columns left, and its width. */
+static int64_t packed_tile(int height, int64_t columns, TileFunction **run) {
+    int64_t width = columns < PANEL ? columns : PANEL;
+    *run = tile_functions[vectors_of(width) - 1][height - 1];
+    return width;
+}
+
+/* The same for B as it lies in memory, of which only what exists may be read. */
+static int64_t direct_tile(int height, int64_t columns, TileFunction **run) {
+    if (height == 1 && columns >= THIN_WIDE * VW) {
+        *run = thin_wide;
+        return THIN_WIDE * VW;
+    }
+    if (height <= THIN_ROWS && columns >= THIN * VW) {
+        *run = thin_functions[height - 1];
+        return THIN * VW;
+    }
+    if (columns < VW) {
+        *run = thin_edges[height - 1];
+        return columns;
+    }
+    return packed_tile(height, columns / VW * VW, run);
+}
+
 /* Some rows of A times one packed (or direct) block of B of at most WIDTH columns. */
 static void block_rows(Tile *tile, int64_t rows, const REAL *b, int64_t columns,
                        bool direct) {
@@ -119,16 +143,15 @@ static void block_rows(Tile *tile, int64_t rows, const REAL *b, int64_t columns,
             next += tile->depth * tile->a_depth + TURNED_GAP;
         }
         for (int64_t n = 0, width; n < columns; n += width) {
-            const bool thin = direct && height <= THIN_ROWS && columns - n >= THIN;
-            width = thin ? THIN : columns - n < PANEL ? columns - n : PANEL;
+            TileFunction *run;
+            width = direct ? direct_tile(height, columns - n, &run)
+                           : packed_tile(height, columns - n, &run);
             int vectors = vectors_of(width);
             tile->b = direct ? b + n : b + n * tile->depth;
             if (!direct) tile->b_depth = vectors * VW;
             tile->c = c + m * tile->c_row + n;
             tile->bias = bias ? bias + n : NULL;
             tile->last = (int)width - (vectors - 1) * VW;
-            TileFunction *run = thin ? thin_functions[height - 1]
-                                     : tile_functions[vectors - 1][height - 1];
             run(tile);
         }
         m += height;
@@ -177,11 +200,13 @@ static void gemm_blocks(const Gemm *g) {
         return;
     }
     REAL packed[DEPTH * WIDTH] __attribute__((aligned(64)));
-    const int64_t deeps = g->depth > 0 ? chunks(g->depth, DEPTH) : 1;
+    const bool is_thin = g->rows <= THIN_ROWS && g->b_column == 1;
+    const int64_t deeps = g->depth > 0 && !is_thin ? chunks(g->depth, DEPTH) : 1;
     const int64_t talls = TURN_A && g->a_row == 1 ? chunks(g->rows, TURNED_ROWS) : 1;
     for (int64_t n = 0; n < g->columns; n += WIDTH) {
         int64_t columns = g->columns - n < WIDTH ? g->columns - n : WIDTH;
-        bool direct = g->rows < PACK_ROWS && g->b_column == 1 && columns % VW == 0;
+        bool direct =
+            is_thin || (g->rows < PACK_ROWS && g->b_column == 1 && columns % VW == 0);
         for (int64_t i = 0; i < deeps; i++) {
             int64_t k = g->depth * i / deeps, depth = g->depth * (i + 1) / deeps - k;
             bool end = i == deeps - 1;

@@ -91,38 +91,6 @@ INLINE void tile_body(const int M, const int NV, const Tile *t) {
     }
 }
 
-/* One or two rows: reading B takes the time, so a tile is wide, and asks early for the rows
- * of B to come. Whole vectors, B as it lies in memory. */
-enum { THIN_ROWS = 2, THIN_VECTORS = 8, THIN = THIN_VECTORS * VW, THIN_AHEAD = 6 };
-#define EACH_THIN UNROLL for (int v = 0; v < THIN_VECTORS; v++)
-
-INLINE void thin_body(const int M, const Tile *t) {
-    Vec sum[THIN_ROWS][THIN_VECTORS];
-    const REAL *a = t->a, *b = t->b;
-    EACH_ROW EACH_THIN sum[m][v] =
-        t->flags & TILE_CONTINUE ? vec_load(t->c + m * t->c_row + v * VW) : (Vec){0};
-    for (int64_t k = t->depth; k > 0; k--) {
-        Vec left[THIN_ROWS];
-        EACH_ROW left[m] = vec_set(a[m * t->a_row]);
-        EACH_THIN {
-            __builtin_prefetch(b + THIN_AHEAD * t->b_depth + v * VW);
-            Vec right = vec_load(b + v * VW);
-            EACH_ROW sum[m][v] = vec_fma(left[m], right, sum[m][v]);
-        }
-        a += t->a_depth;
-        b += t->b_depth;
-    }
-    EACH_ROW EACH_THIN {
-        Vec x = sum[m][v];
-        if (t->bias) x += vec_load(t->bias + v * VW);
-        if (t->flags & TILE_RELU) x = vec_relu(x);
-        vec_store(t->c + m * t->c_row + v * VW, x);
-    }
-}
-
-static void thin_1(const Tile *t) { thin_body(1, t); }
-static void thin_2(const Tile *t) { thin_body(2, t); }
-
 typedef void TileFunction(const Tile *tile);
 
 /* clang-format off */
@@ -154,7 +122,6 @@ TILES_8(1) TILES_4(2)
 
     /* By vectors - 1 and rows - 1; and the tallest by vectors - 1. */
     static TileFunction *const tile_functions[TILE_VECTORS][TILE_ROWS] = {NAMES};
-static TileFunction *const thin_functions[THIN_ROWS] = {thin_1, thin_2};
 static const int tile_rows[4] = {TILE_1, TILE_2, TILE_3, TILE_4};
 
 #endif
