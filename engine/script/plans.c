@@ -47,9 +47,8 @@ static void push_output(lua_State *L, const Operand *output) {
     script_push_tensor(L, copy);
 }
 
-/* plan:run(inputs...) -> outputs */
-static int plan_call(lua_State *L) {
-    Plan *plan = script_check_plan(L, 1);
+/* Stack: plan, inputs. Pushes the outputs. */
+static int run_plan(lua_State *L, Plan *plan) {
     int count = lua_gettop(L) - 1;
     for (int port = 0; port < count; port++) bind_input(L, plan, port);
     Err err = {0};
@@ -60,8 +59,12 @@ static int plan_call(lua_State *L) {
     return n_out;
 }
 
-/* plan:takes(inputs...) -> are these eager tensors of the types that its inputs have? */
-static int plan_takes(lua_State *L) {
+/* plan:run(inputs...) -> outputs */
+static int plan_call(lua_State *L) { return run_plan(L, script_check_plan(L, 1)); }
+
+/* plan:try(inputs...) -> outputs; nothing when these are no eager tensors of the types that
+ * its inputs have */
+static int plan_try(lua_State *L) {
     Plan *plan = script_check_plan(L, 1);
     int count = lua_gettop(L) - 1;
     bool takes = !plan_port(plan, count);
@@ -71,8 +74,7 @@ static int plan_takes(lua_State *L) {
         takes = want && tensor && tensor->dtype == want->dtype &&
                 shape_equal(&tensor->shape, &want->shape);
     }
-    lua_pushboolean(L, takes);
-    return 1;
+    return takes ? run_plan(L, plan) : 0;
 }
 
 static int plan_about(lua_State *L) {
@@ -203,7 +205,7 @@ static int core_limits(lua_State *L) {
 static const luaL_Reg plan_meta[] = {
     {"__gc", plan_gc}, {"__close", plan_gc}, {NULL, NULL}};
 static const luaL_Reg plan_methods[] = {
-    {"run", plan_call},           {"takes", plan_takes},
+    {"run", plan_call},           {"try", plan_try},
     {"info", plan_about},         {"dump", plan_text},
     {"profile_start", plan_time}, {"profile_stop", plan_time_no_more},
     {"profile", plan_times},      {NULL, NULL}};

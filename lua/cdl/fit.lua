@@ -4,7 +4,6 @@
 -- A model gives: `_program(mode, specs)`, the plan of a step for a batch of such leaves;
 -- `_results(mode)`, the plan of the metrics' results and their names; `_reset_metrics(mode)`;
 -- and the names of its inputs and outputs. Modes are "train", "test" and "predict".
-local class = require "cdl.class"
 local core = require "cdl.core"
 local arguments = require "cdl.fit_arguments"
 local fit_data = require "cdl.fit_data"
@@ -331,10 +330,13 @@ end
 --- model:predict_on_batch(x): the outputs for one batch. A batch like the last one goes straight to its
 -- plan.
 function M.predict_on_batch(model, x, ...)
-  local plan = select("#", ...) == 0 and core.is_tensor(x) and class.is(model, Model)
-    and model:_known_prediction(x)
-  if not plan then return predict_batch(model, x, ...) end
-  return pack_outputs(model, { plan:run(x) })
+  local known = select("#", ...) == 0 and Model._known_prediction(model)
+  if not known then return predict_batch(model, x, ...) end
+  if not known.is_one then
+    local outputs = { known.plan:try(x) }
+    return #outputs > 0 and pack_outputs(model, outputs) or predict_batch(model, x)
+  end
+  return known.plan:try(x) or predict_batch(model, x)
 end
 
 for _, name in ipairs { "fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch" } do

@@ -106,17 +106,21 @@ function Model:_program(mode, specs)
   end)
 end
 
+-- By model: what a batch of one tensor needs, so that the next one like it finds it at once.
+local predictions = setmetatable({}, { __mode = "k" })
+
 --- Remembers the plan of prediction that a batch of one tensor needed.
 function Model:_remember_prediction(plan)
-  rawset(self, "_prediction", { plan = plan, programs = self._programs, generation = autodiff.generation() })
+  predictions[self] = { plan = plan, programs = self._programs, generation = autodiff.generation(),
+    is_one = self._predict_spec.kind == "leaf" }
 end
 
---- That plan, if it is still right and takes x as it is; else nil. Costs next to nothing.
-function Model:_known_prediction(x)
-  local known = rawget(self, "_prediction")
-  if known and known.programs == rawget(self, "_programs") and known.generation == autodiff.generation()
-    and known.plan:takes(x) then
-    return known.plan
+--- {plan =, is_one = whether its output is one tensor}, if it is still right; else nil. Costs next to
+-- nothing. self may be anything: what is no model has no plan.
+function Model:_known_prediction()
+  local known = predictions[self]
+  if known and known.programs == self._programs and known.generation == autodiff.generation() then
+    return known
   end
 end
 
