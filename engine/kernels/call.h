@@ -15,7 +15,7 @@
 #include "tensor/dtype.h"
 #include "tensor/shape.h"
 
-enum { ATTR_INTS = 18, ATTR_REALS = 4, CALL_NOTES = 24, KERNEL_PHASES = 3 };
+enum { ATTR_INTS = 27, ATTR_REALS = 4, CALL_NOTES = 24, KERNEL_PHASES = 3 };
 
 /* An op's attributes; what each entry means stands beside the op's row in graph/ops.def. */
 typedef struct Attrs {

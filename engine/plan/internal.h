@@ -3,6 +3,7 @@
  * A plan is made in passes, each a file:
  *
  *     simplify   the graph's nodes copied, equal ones joined, small constants computed
+ *     fuse       nodes that are one pass over memory together
  *     order      which nodes become steps, and in which order
  *     build      steps, and blocks for what they read and write
  *     store      new values of variables written straight into the variables
@@ -136,6 +137,9 @@ NodeId draft_base(const Draft *draft, NodeId node);
 NodeId draft_producer(const Draft *draft, NodeId node);
 /* May the node's kernel report a fault? */
 bool draft_can_fail(const Draft *draft, NodeId node);
+
+/* ---- fuse.c ---- Joins live nodes that are one pass over memory; false: no memory. */
+bool draft_fuse(Draft *draft);
 
 /* ---- order.c ---- The live nodes that become steps, into order[] (count entries of
  * room). */

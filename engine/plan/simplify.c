@@ -244,7 +244,7 @@ static bool draft_fill(Draft *draft, int n_out, const NodeId out[], int n_stores
     for (int k = 0; k < n_out; k++) draft->out[draft->n_out++] = draft->same[out[k]];
     if (!take_stores(draft, n_stores, stores, err)) return false;
     mark_live(draft);
-    return true;
+    return !draft->optimize || draft_fuse(draft) || plan_no_memory(err);
 }
 
 bool draft_new(Draft *draft, const Graph *graph, bool optimize, int n_out,

@@ -1,9 +1,12 @@
 /* Pooling. The gradient of max_pool sends each output's gradient to the first maximum of
  * its window; its own gradient picks from those places, which is the way back. */
+#include <string.h>
 #include "graph/ops/rules.h"
 
 /* Places in attrs.i. */
 enum { STRIDE = 0, PAD = 3, WINDOW = 9, SIZES = 12 };
+/* Where the pooling's attributes lie in conv_pool's, and how many they are. */
+enum { CONV_POOL = 14, CONV_POOL_INTS = 12 };
 enum { LARGEST = 1 << 30 };
 
 static bool axis_out(const Attrs *attrs, int k, int64_t in, int64_t *out, Err *err) {
@@ -56,6 +59,19 @@ bool types_pool(const Attrs *attrs, int count, const Type in[], Type out[], Err 
     if (!pooled(attrs, &in[0].shape, &y, err)) return false;
     out[0] = (Type){in[0].dtype, y};
     return true;
+}
+
+bool types_conv_pool(const Attrs *attrs, int count, const Type in[], Type out[],
+                     Err *err) {
+    Type y;
+    Attrs pool = {0};
+    memcpy(pool.i, attrs->i + CONV_POOL, sizeof *pool.i * CONV_POOL_INTS);
+    if (attrs->i[CONV_POOL + CONV_POOL_INTS] < 0 ||
+        attrs->i[CONV_POOL + CONV_POOL_INTS] > 1)
+        return err_set(err, "there is no pooling number %lld",
+                       (long long)attrs->i[CONV_POOL + CONV_POOL_INTS]);
+    return types_conv_bias(attrs, count, in, &y, err) &&
+           types_pool(&pool, 1, &y, out, err);
 }
 
 bool types_max_pool_grad(const Attrs *attrs, int count, const Type in[], Type out[],

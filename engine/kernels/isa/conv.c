@@ -1,34 +1,5 @@
 /* Convolution and its two gradients. Attributes: see the rows in graph/ops.def. */
 #include "kernels/isa/conv.h"
-#include "kernels/isa/gemm.h"
-
-/* Which operand is which. */
-static Conv conv_of(const Call *call, const Operand *x, const Operand *w,
-                    const Operand *y) {
-    const int64_t *i = call->attrs.i;
-    int axes = x->shape.ndim - 2;
-    Conv c = {.images = x->shape.dim[0],
-              .groups = i[12],
-              .in = x->shape.dim[axes + 1],
-              .out = y->shape.dim[axes + 1],
-              .x = x->data,
-              .w = w->data,
-              .y = y->data,
-              .dtype = x->dtype,
-              .scratch = call->scratch};
-    for (int k = 0; k < CONV_AXES; k++) {
-        int own = k - (CONV_AXES - axes);
-        c.axis[k] = (ConvAxis){1, 1, 1, 1, 1, 0};
-        if (own < 0) continue;
-        c.axis[k] = (ConvAxis){.in = x->shape.dim[1 + own],
-                               .out = y->shape.dim[1 + own],
-                               .kernel = w->shape.dim[own],
-                               .stride = i[own],
-                               .dilation = i[9 + own],
-                               .before = i[3 + 2 * own]};
-    }
-    return c;
-}
 
 static Conv forward_of(const Call *call) {
     Conv c = conv_of(call, &call->in[0], &call->in[1], &call->out[0]);
@@ -45,14 +16,6 @@ static Conv kernel_of(const Call *call) {
     return conv_of(call, &call->in[0], &call->out[0], &call->in[1]);
 }
 
-static const ConvRoutines *routines(const Conv *c) {
-    return c->dtype == DTYPE_FLOAT32 ? &conv_float : &conv_double;
-}
-
-static bool is_depthwise(const Conv *c) {
-    return c->groups > 1 && c->groups == c->in && c->in == c->out;
-}
-
 /* A kernel of one tap on every pixel is a matrix product over all pixels. */
 static bool is_pointwise(const Conv *c) {
     for (int k = 0; k < CONV_AXES; k++) {
@@ -61,19 +24,6 @@ static bool is_pointwise(const Conv *c) {
             return false;
     }
     return c->groups == 1;
-}
-
-static double conv_cost(const Conv *c) {
-    int64_t groups = most(1, c->groups);
-    if (is_depthwise(c))
-        return (double)(conv_pixels(c) * c->in) * (0.1 + 0.05 * (double)conv_taps(c));
-    return (double)groups * gemm_cost(conv_pixels(c), c->out / groups,
-                                      conv_taps(c) * (c->in / groups), c->dtype);
-}
-
-static double conv_flops(const Conv *c) {
-    return 2.0 * (double)(conv_pixels(c) * conv_taps(c)) * (double)c->out *
-           (double)(c->in / most(1, c->groups));
 }
 
 /* ---- forward: phase 0 packs the weights, phase 1 computes ---- */
@@ -127,21 +77,23 @@ static int64_t cut_parts(const Conv *c) {
     return cut.images * cut.rows;
 }
 
-static bool needs_packing(const Conv *c) { return !is_depthwise(c) && !is_pointwise(c); }
+static bool needs_packing(const Conv *c) {
+    return !conv_is_depthwise(c) && !is_pointwise(c);
+}
 
 static size_t forward_scratch(const Call *call) {
     Conv c = forward_of(call);
-    return needs_packing(&c) ? routines(&c)->pack_bytes(&c, false) : 0;
+    return needs_packing(&c) ? conv_routines(&c)->pack_bytes(&c, false) : 0;
 }
 
 static int64_t forward_pack_parts(const Call *call) {
     Conv c = forward_of(call);
-    return needs_packing(&c) ? routines(&c)->pack_parts(&c, false) : 1;
+    return needs_packing(&c) ? conv_routines(&c)->pack_parts(&c, false) : 1;
 }
 
 static void forward_pack(const Call *call, int64_t part) {
     Conv c = forward_of(call);
-    if (needs_packing(&c)) routines(&c)->pack(&c, false, part);
+    if (needs_packing(&c)) conv_routines(&c)->pack(&c, false, part);
 }
 
 static int64_t forward_parts(const Call *call) {
@@ -157,10 +109,12 @@ static void forward_run(const Call *call, int64_t part) {
     if (is_pointwise(&c)) {
         Gemm g = forward_product(&c);
         product_run(&g, part);
-    } else if (is_depthwise(&c)) {
-        routines(&c)->depthwise(&c, part);
+    } else if (conv_is_depthwise(&c)) {
+        ConvCut cut = conv_cut(&c);
+        conv_routines(&c)->depthwise(&c, &cut, part);
     } else {
-        routines(&c)->forward(&c, part);
+        ConvCut cut = conv_cut(&c);
+        conv_routines(&c)->forward(&c, &cut, part);
     }
 }
 
@@ -178,17 +132,17 @@ static double forward_flops(const Call *call) {
 
 static size_t input_scratch(const Call *call) {
     Conv c = input_of(call);
-    return needs_packing(&c) ? routines(&c)->pack_bytes(&c, true) : 0;
+    return needs_packing(&c) ? conv_routines(&c)->pack_bytes(&c, true) : 0;
 }
 
 static int64_t input_pack_parts(const Call *call) {
     Conv c = input_of(call);
-    return needs_packing(&c) ? routines(&c)->pack_parts(&c, true) : 1;
+    return needs_packing(&c) ? conv_routines(&c)->pack_parts(&c, true) : 1;
 }
 
 static void input_pack(const Call *call, int64_t part) {
     Conv c = input_of(call);
-    if (needs_packing(&c)) routines(&c)->pack(&c, true, part);
+    if (needs_packing(&c)) conv_routines(&c)->pack(&c, true, part);
 }
 
 static int64_t input_parts(const Call *call) {
@@ -204,10 +158,10 @@ static void input_run(const Call *call, int64_t part) {
     if (is_pointwise(&c)) {
         Gemm g = input_product(&c);
         product_run(&g, part);
-    } else if (is_depthwise(&c)) {
-        routines(&c)->depthwise_to_input(&c, part);
+    } else if (conv_is_depthwise(&c)) {
+        conv_routines(&c)->depthwise_to_input(&c, part);
     } else {
-        routines(&c)->to_input(&c, part);
+        conv_routines(&c)->to_input(&c, part);
     }
 }
 
@@ -239,10 +193,10 @@ static int64_t kernel_parts(const Call *call) {
 static void kernel_run(const Call *call, int64_t part) {
     Conv c = kernel_of(call);
     if (!call->out[0].size) return;
-    if (is_depthwise(&c))
-        routines(&c)->depthwise_to_kernel(&c, part);
+    if (conv_is_depthwise(&c))
+        conv_routines(&c)->depthwise_to_kernel(&c, part);
     else
-        routines(&c)->to_kernel(&c, part);
+        conv_routines(&c)->to_kernel(&c, part);
 }
 
 static int64_t sum_parts(const Call *call) {
@@ -252,7 +206,7 @@ static int64_t sum_parts(const Call *call) {
 
 static void sum_run(const Call *call, int64_t part) {
     Conv c = kernel_of(call);
-    if (call->out[0].size) routines(&c)->sum_slices(&c, part);
+    if (call->out[0].size) conv_routines(&c)->sum_slices(&c, part);
 }
 
 static double kernel_cost(const Call *call) {

@@ -15,6 +15,7 @@
 #ifndef CDL_KERNELS_ISA_CONV_H
 #define CDL_KERNELS_ISA_CONV_H
 #include "kernels/call.h"
+#include "kernels/isa/gemm.h"
 
 enum { CONV_AXES = 3 }; /* planes, rows, columns */
 
@@ -31,15 +32,21 @@ typedef struct Conv {
     void *scratch;
 } Conv;
 
+/* Blocks of images, and of rows (columns where images have one row): the parts of forward
+ * and to_input. */
+typedef struct ConvCut {
+    int64_t images, rows;
+} ConvCut;
+
 /* The phases of a kernel. pack puts the weights into the order in which they are read. */
 typedef struct ConvRoutines {
     size_t (*pack_bytes)(const Conv *c, bool to_input);
     int64_t (*pack_parts)(const Conv *c, bool to_input);
     void (*pack)(const Conv *c, bool to_input, int64_t part);
-    void (*forward)(const Conv *c, int64_t part);
+    void (*forward)(const Conv *c, const ConvCut *cut, int64_t part);
     void (*to_input)(const Conv *c, int64_t part);
     void (*to_kernel)(const Conv *c, int64_t part); /* slices; then sum_slices */
-    void (*depthwise)(const Conv *c, int64_t part);
+    void (*depthwise)(const Conv *c, const ConvCut *cut, int64_t part);
     void (*depthwise_to_input)(const Conv *c, int64_t part);
     void (*depthwise_to_kernel)(const Conv *c, int64_t part);
     void (*sum_slices)(const Conv *c, int64_t part);
@@ -49,6 +56,42 @@ typedef struct ConvRoutines {
 #define conv_double KERNEL_JOIN(conv_, double, ISA)
 extern const ConvRoutines conv_float, conv_double;
 
+/* What a call convolves; y may be a shape alone. */
+static inline Conv conv_of(const Call *call, const Operand *x, const Operand *w,
+                           const Operand *y) {
+    const int64_t *i = call->attrs.i;
+    int axes = x->shape.ndim - 2;
+    Conv c = {.images = x->shape.dim[0],
+              .groups = i[12],
+              .in = x->shape.dim[axes + 1],
+              .out = y->shape.dim[axes + 1],
+              .x = x->data,
+              .w = w->data,
+              .y = y->data,
+              .dtype = x->dtype,
+              .scratch = call->scratch};
+    for (int k = 0; k < CONV_AXES; k++) {
+        int own = k - (CONV_AXES - axes);
+        c.axis[k] = (ConvAxis){1, 1, 1, 1, 1, 0};
+        if (own < 0) continue;
+        c.axis[k] = (ConvAxis){.in = x->shape.dim[1 + own],
+                               .out = y->shape.dim[1 + own],
+                               .kernel = w->shape.dim[own],
+                               .stride = i[own],
+                               .dilation = i[9 + own],
+                               .before = i[3 + 2 * own]};
+    }
+    return c;
+}
+
+static inline const ConvRoutines *conv_routines(const Conv *c) {
+    return c->dtype == DTYPE_FLOAT32 ? &conv_float : &conv_double;
+}
+
+static inline bool conv_is_depthwise(const Conv *c) {
+    return c->groups > 1 && c->groups == c->in && c->in == c->out;
+}
+
 static inline int64_t conv_taps(const Conv *c) {
     return c->axis[0].kernel * c->axis[1].kernel * c->axis[2].kernel;
 }
@@ -56,11 +99,13 @@ static inline int64_t conv_taps(const Conv *c) {
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 
-/* Division by b > 0 that rounds up, and down. */
+/* Division by b > 0 that rounds up, and down; mostly b is 1. */
 static inline int64_t div_up(int64_t a, int64_t b) {
+    if (b == 1) return a;
     return a > 0 ? (a + b - 1) / b : -(-a / b);
 }
 static inline int64_t div_down(int64_t a, int64_t b) {
+    if (b == 1) return a;
     return a >= 0 ? a / b : -((-a + b - 1) / b);
 }
 
@@ -92,14 +137,9 @@ static inline Span axis_inner(const ConvAxis *a) {
                        div_down(a->in - 1 + shift, a->stride) + 1, a->out);
 }
 
-/* How forward and to_input are cut: blocks of images, and of rows where images are few; of
- * columns where images have one row. Small images are kept together, since their border
+/* Rows are cut where images are few. Small images are kept together, since their border
  * pixels are computed image by image in one tile. */
 enum { CONV_PARTS = 32, CONV_SMALL = 16, CONV_TOGETHER = 8, CONV_COLUMNS = 32 };
-
-typedef struct ConvCut {
-    int64_t images, rows; /* blocks */
-} ConvCut;
 
 static inline bool conv_one_row(const Conv *c) {
     return c->axis[1].in == 1 && c->axis[1].out == 1;
@@ -134,6 +174,19 @@ static inline int64_t conv_kernel_size(const Conv *c) {
 
 static inline int64_t conv_pixels(const Conv *c) {
     return c->images * c->axis[0].out * c->axis[1].out * c->axis[2].out;
+}
+
+static inline double conv_cost(const Conv *c) {
+    int64_t groups = most(1, c->groups);
+    if (conv_is_depthwise(c))
+        return (double)(conv_pixels(c) * c->in) * (0.1 + 0.05 * (double)conv_taps(c));
+    return (double)groups * gemm_cost(conv_pixels(c), c->out / groups,
+                                      conv_taps(c) * (c->in / groups), c->dtype);
+}
+
+static inline double conv_flops(const Conv *c) {
+    return 2.0 * (double)(conv_pixels(c) * conv_taps(c)) * (double)c->out *
+           (double)(c->in / most(1, c->groups));
 }
 
 /* Rows of all images; of several planes the same row counts once. */

@@ -22,6 +22,9 @@ enum { WEIGHT_BYTES = 768 << 10, IMAGE_BYTES = 1 << 20 };
 /* Fewer pixels than these are no row or column of their own. */
 enum { FEW_PIXELS = 5, FEW_IMAGES = 4 };
 
+/* Up to so many products for a pixel are one run of multiply-adds. */
+enum { FEW_PRODUCTS = 32 };
+
 typedef struct Pixels {
     ConvAxis axis[CONV_AXES];
     int64_t depth, channels; /* summed in each tap; of y */
@@ -31,7 +34,8 @@ typedef struct Pixels {
     REAL *y;
     int64_t y_step[CONV_AXES], y_image;
     bool relu;
-    bool one_row; /* parts are columns */
+    bool one_row;                     /* parts are columns */
+    int64_t few, place[FEW_PRODUCTS]; /* see PixelTile */
 } Pixels;
 
 /* What the rows of a tile follow. */
@@ -61,6 +65,10 @@ static void segment(const Pixels *p, Place place, Along along, int64_t n, Span c
         if (t.taps[k] > 0) x += start * p->x_step[k];
         y += place.at[k] * p->y_step[k];
     }
+    if (p->few && first == 0 && t.taps[0] * t.taps[1] * t.taps[2] * p->depth == p->few) {
+        t.few = p->few;
+        t.place = p->place;
+    }
     if (t.a_tap[2] == p->depth) {
         t.depth *= t.taps[2];
         t.taps[2] = 1;
@@ -77,6 +85,7 @@ static void segment(const Pixels *p, Place place, Along along, int64_t n, Span c
         for (int64_t j = channels.begin; j < channels.end;) {
             int vectors = block_vectors(p->channels - j);
             for (int k = 0; k < CONV_AXES; k++) t.b_tap[k] = tap[k] * vectors * VW;
+            t.b_row = vectors * VW;
             t.b = p->weights + all * j + first * vectors * VW;
             t.c = y + m * t.c_row + j;
             t.bias = p->bias ? p->bias + j : NULL;
@@ -139,6 +148,21 @@ static Span channel_run(const Pixels *p, int64_t begin) {
 }
 
 /* All planes, `part` of `parts` of the rows (or columns), of some images. */
+/* Lists the products of a pixel whose window is inside x, when they are few. */
+static void list_few(Pixels *p) {
+    const ConvAxis *a = p->axis;
+    int64_t n = 0, all = a[0].kernel * a[1].kernel * a[2].kernel * p->depth;
+    if (all > FEW_PRODUCTS) return;
+    for (int64_t i = 0; i < a[0].kernel; i++)
+        for (int64_t j = 0; j < a[1].kernel; j++)
+            for (int64_t k = 0; k < a[2].kernel; k++)
+                for (int64_t c = 0; c < p->depth; c++)
+                    p->place[n++] = i * a[0].dilation * p->x_step[0] +
+                                    j * a[1].dilation * p->x_step[1] +
+                                    k * a[2].dilation * p->x_step[2] + c;
+    p->few = n;
+}
+
 static void pixels_run(const Pixels *p, Span images, int64_t part, int64_t parts) {
     const ConvAxis *a = p->axis;
     int64_t bytes = a[0].in * a[1].in * a[2].in * p->depth +

@@ -118,14 +118,14 @@ static Span part_images(const Conv *c, const ConvCut *cut, int64_t part) {
     return (Span){c->images * i / cut->images, c->images * (i + 1) / cut->images};
 }
 
-static void forward(const Conv *c, int64_t part) {
-    const ConvCut cut = conv_cut(c);
+static void forward(const Conv *c, const ConvCut *cut, int64_t part) {
     const int64_t in = c->in / c->groups, out = c->out / c->groups;
     Pixels p = {
         .depth = in, .channels = out, .relu = c->relu, .one_row = conv_one_row(c)};
     memcpy(p.axis, c->axis, sizeof p.axis);
     set_steps(c->axis, true, c->in, p.x_step, &p.x_image);
     set_steps(c->axis, false, c->out, p.y_step, &p.y_image);
+    list_few(&p);
     for (int64_t g = 0; g < c->groups; g++) {
         p.x = (const REAL *)c->x + g * in;
         p.y = (REAL *)c->y + g * out;
@@ -133,7 +133,7 @@ static void forward(const Conv *c, int64_t part) {
         p.weights = packed_already(c, false)
                         ? (const REAL *)c->w
                         : (const REAL *)c->scratch + g * packed_group(c, false);
-        pixels_run(&p, part_images(c, &cut, part), part % cut.rows, cut.rows);
+        pixels_run(&p, part_images(c, cut, part), part % cut->rows, cut->rows);
     }
 }
 
@@ -200,9 +200,8 @@ static void sum_slices(const Conv *c, int64_t part) {
     }
 }
 
-static void depthwise(const Conv *c, int64_t part) {
-    const ConvCut cut = conv_cut(c);
-    depthwise_rows(c, false, part_images(c, &cut, part), part % cut.rows, cut.rows);
+static void depthwise(const Conv *c, const ConvCut *cut, int64_t part) {
+    depthwise_rows(c, false, part_images(c, cut, part), part % cut->rows, cut->rows);
 }
 
 static void depthwise_to_input(const Conv *c, int64_t part) {

@@ -14,8 +14,13 @@ typedef struct PixelTile {
     const REAL *a;
     int64_t a_row; /* from one of the M pixels to the next */
     const REAL *b;
+    int64_t b_row; /* from one channel to the next */
     int64_t taps[CONV_AXES], a_tap[CONV_AXES], b_tap[CONV_AXES];
     int64_t depth;
+    /* Where all taps and channels are few: how many they are together, and where each lies
+     * in A; B has them one after the other. 0: many. */
+    int64_t few;
+    const int64_t *place;
     REAL *c;
     int64_t c_row;
     const REAL *bias;
@@ -35,7 +40,7 @@ typedef struct KernelTile {
 
 INLINE void pixel_sum(const int M, const int NV, const PixelTile *t, const REAL *a,
                       const REAL *b, Vec sum[TILE_ROWS][4]) {
-    const int64_t row = t->a_row * (int64_t)sizeof(REAL);
+    const int64_t row = t->a_row * (int64_t)sizeof(REAL), b_row = t->b_row;
     /* A base for three rows: base, base + row, base + 2 row are addressing modes. */
     const char *base[(TILE_ROWS + 2) / 3];
     EACH_BASE base[i] = (const char *)a + 3 * i * row;
@@ -46,7 +51,7 @@ INLINE void pixel_sum(const int M, const int NV, const PixelTile *t, const REAL 
             Vec left = vec_set(*(const REAL *)(base[m / 3] + (m % 3) * row));
             EACH_VECTOR sum[m][v] = vec_fma(left, right[v], sum[m][v]);
         }
-        b += NV * VW;
+        b += b_row;
         EACH_BASE {
             base[i] += sizeof(REAL);
             __asm__("" : "+r"(base[i])); /* keeps the bases apart */
@@ -54,17 +59,43 @@ INLINE void pixel_sum(const int M, const int NV, const PixelTile *t, const REAL 
     }
 }
 
-INLINE void pixel_body(const int M, const int NV, const PixelTile *t) {
-    Vec sum[TILE_ROWS][4];
-    REAL *c = t->c;
-    EACH_ROW EACH_VECTOR sum[m][v] = (Vec){0};
-    EACH_ROW EACH_VECTOR __builtin_prefetch(c + m * t->c_row + v * VW, 1);
+/* As pixel_sum for all taps, in one loop. */
+INLINE void pixel_sum_few(const int M, const int NV, const PixelTile *t,
+                          Vec sum[TILE_ROWS][4]) {
+    const int64_t row = t->a_row * (int64_t)sizeof(REAL), b_row = t->b_row;
+    const REAL *b = t->b;
+    for (int64_t k = 0; k < t->few; k++, b += b_row) {
+        Vec right[4];
+        const char *base[(TILE_ROWS + 2) / 3];
+        base[0] = (const char *)(t->a + t->place[k]);
+        UNROLL for (int i = 1; i < (M + 2) / 3; i++) base[i] = base[i - 1] + 3 * row;
+        EACH_VECTOR right[v] = vec_load(b + v * VW);
+        EACH_ROW {
+            Vec left = vec_set(*(const REAL *)(base[m / 3] + (m % 3) * row));
+            EACH_VECTOR sum[m][v] = vec_fma(left, right[v], sum[m][v]);
+        }
+    }
+}
+
+INLINE void pixel_sum_many(const int M, const int NV, const PixelTile *t,
+                           Vec sum[TILE_ROWS][4]) {
+    EACH_ROW EACH_VECTOR __builtin_prefetch(t->c + m * t->c_row + v * VW, 1);
     for (int64_t i = 0; i < t->taps[0]; i++)
         for (int64_t j = 0; j < t->taps[1]; j++)
             for (int64_t k = 0; k < t->taps[2]; k++)
                 pixel_sum(
                     M, NV, t, t->a + i * t->a_tap[0] + j * t->a_tap[1] + k * t->a_tap[2],
                     t->b + i * t->b_tap[0] + j * t->b_tap[1] + k * t->b_tap[2], sum);
+}
+
+INLINE void pixel_body(const int M, const int NV, const PixelTile *t) {
+    Vec sum[TILE_ROWS][4];
+    REAL *c = t->c;
+    EACH_ROW EACH_VECTOR sum[m][v] = (Vec){0};
+    if (t->few)
+        pixel_sum_few(M, NV, t, sum);
+    else
+        pixel_sum_many(M, NV, t, sum);
     /* No addresses of C before the loop: registers are scarce there. */
     __asm__("" : "+r"(c));
     const int64_t c_row = t->c_row;
@@ -77,11 +108,15 @@ INLINE void pixel_body(const int M, const int NV, const PixelTile *t) {
     if (t->relu) {
         EACH_ROW EACH_VECTOR sum[m][v] = vec_relu(sum[m][v]);
     }
-    EACH_ROW EACH_VECTOR {
-        if (v < NV - 1 || t->last == VW)
-            vec_store(c + m * c_row + v * VW, sum[m][v]);
-        else
-            vec_store_part(c + m * c_row + v * VW, sum[m][v], t->last);
+    if (t->last == VW) {
+        EACH_ROW EACH_VECTOR vec_store(c + m * c_row + v * VW, sum[m][v]);
+    } else {
+        EACH_ROW EACH_VECTOR {
+            if (v < NV - 1)
+                vec_store(c + m * c_row + v * VW, sum[m][v]);
+            else
+                vec_store_part(c + m * c_row + v * VW, sum[m][v], t->last);
+        }
     }
 }
 

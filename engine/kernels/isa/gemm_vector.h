@@ -4,6 +4,7 @@
  * compiler flag decides it. */
 #ifndef CDL_KERNELS_ISA_GEMM_VECTOR_H
 #define CDL_KERNELS_ISA_GEMM_VECTOR_H
+#include <stdbool.h>
 #include <stdint.h>
 #if defined(__AVX512F__) || defined(__AVX2__)
 #include <immintrin.h>
@@ -109,8 +110,41 @@ INLINE void lanes_store(REAL *p, Vec x, int lanes) {
         vec_store_part(p, x, lanes);
 }
 
-/* max(x, 0) that lets NaN through. */
-INLINE Vec vec_relu(Vec x) { return (Vec)((VecInt)x & ~(VecInt)(x < (Vec){0})); }
+/* Lane by lane a where a > b, else b: also where one of them is nan. */
+#if defined(__AVX512F__) && !defined(REAL_IS_DOUBLE)
+INLINE Vec vec_max(Vec a, Vec b) { return _mm512_max_ps(a, b); }
+#elif defined(__AVX512F__)
+INLINE Vec vec_max(Vec a, Vec b) { return _mm512_max_pd(a, b); }
+#elif defined(__AVX2__) && !defined(REAL_IS_DOUBLE)
+INLINE Vec vec_max(Vec a, Vec b) { return _mm256_max_ps(a, b); }
+#elif defined(__AVX2__)
+INLINE Vec vec_max(Vec a, Vec b) { return _mm256_max_pd(a, b); }
+#else
+INLINE Vec vec_max(Vec a, Vec b) {
+    VecInt more = (VecInt)(a > b);
+    return (Vec)((more & (VecInt)a) | (~more & (VecInt)b));
+}
+#endif
+
+/* max(x, 0) that lets nan through. */
+INLINE Vec vec_relu(Vec x) { return vec_max((Vec){0}, x); }
+
+INLINE bool vec_has_nan(Vec x) {
+#if defined(__AVX512F__) && !defined(REAL_IS_DOUBLE)
+    return _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q) != 0;
+#elif defined(__AVX512F__)
+    return _mm512_cmp_pd_mask(x, x, _CMP_UNORD_Q) != 0;
+#elif defined(__AVX2__) && !defined(REAL_IS_DOUBLE)
+    return _mm256_movemask_ps(_mm256_cmp_ps(x, x, _CMP_UNORD_Q)) != 0;
+#elif defined(__AVX2__)
+    return _mm256_movemask_pd(_mm256_cmp_pd(x, x, _CMP_UNORD_Q)) != 0;
+#else
+    VecInt any = (VecInt)(x != x);
+    RealInt found = 0;
+    for (int i = 0; i < VW; i++) found |= any[i];
+    return found != 0;
+#endif
+}
 
 /* x[0], y[0], x[1], y[1], ...: of the first half of both, or of the second. */
 INLINE Vec vec_interleave(Vec x, Vec y, int second) {

@@ -2,54 +2,28 @@
 #include <string.h>
 #include "kernels/isa/pool.h"
 
-static Pool pool_of(const Call *call, const Shape *x, const Shape *y) {
-    const int64_t *i = call->attrs.i;
-    int axes = x->ndim - 2;
-    Pool p = {.images = x->dim[0], .channels = x->dim[axes + 1], .positive = i[15] == 1};
-    for (int k = 0; k < CONV_AXES; k++) {
-        int own = k - (CONV_AXES - axes);
-        p.axis[k] = (ConvAxis){1, 1, 1, 1, 1, 0};
-        if (own < 0) continue;
-        p.axis[k] = (ConvAxis){.in = x->dim[1 + own],
-                               .out = y->dim[1 + own],
-                               .kernel = i[9 + own],
-                               .stride = i[own],
-                               .dilation = 1,
-                               .before = i[3 + 2 * own]};
-    }
-    return p;
-}
-
 static Pool forward_of(const Call *call) {
-    return pool_of(call, &call->in[0].shape, &call->out[0].shape);
+    Pool p = pool_of(call->attrs.i, &call->in[0].shape, &call->out[0].shape);
+    p.positive = call->attrs.i[15] == 1;
+    return p;
 }
 
 /* The gradients' windows come from the last input. */
 static Pool backward_of(const Call *call) {
-    return pool_of(call, &call->out[0].shape, &call->in[call->n_in - 1].shape);
-}
-
-static int64_t places_in(const Pool *p) {
-    return p->axis[0].in * p->axis[1].in * p->axis[2].in;
-}
-static int64_t places_out(const Pool *p) {
-    return p->axis[0].out * p->axis[1].out * p->axis[2].out;
+    Pool p = pool_of(call->attrs.i, &call->out[0].shape, &call->in[call->n_in - 1].shape);
+    p.positive = call->attrs.i[15] == 1;
+    return p;
 }
 
 /* ---- parts: one image, and where windows do not overlap, some of its rows ---- */
 
 enum { PART_PLACES = 4096 }; /* elements, about, that are worth a part */
 
-/* The outermost axis with more than one place. */
-static const ConvAxis *cut_axis(const Pool *p) {
-    return &p->axis[p->axis[0].in > 1 ? 0 : p->axis[1].in > 1 ? 1 : 2];
-}
-
 /* Blocks that an image is cut into along that axis. */
 static int64_t blocks_of(const Pool *p, bool backward) {
-    const ConvAxis *a = cut_axis(p);
+    const ConvAxis *a = &p->axis[pool_cut_axis(p)];
     if (backward && a->stride < a->kernel) return 1;
-    return most(1, least(a->out, places_in(p) * p->channels / PART_PLACES));
+    return most(1, least(a->out, pool_places_in(p) * p->channels / PART_PLACES));
 }
 
 /* The outputs of a part, and the first and last input that belong to it. */
@@ -61,13 +35,13 @@ typedef struct Work {
 
 static Work work_of(const Pool *p, bool backward, int64_t part) {
     int64_t blocks = blocks_of(p, backward), b = part % blocks;
-    const ConvAxis *a = cut_axis(p);
-    int64_t out = places_out(p) / a->out, in = places_in(p) / a->in;
+    const ConvAxis *a = &p->axis[pool_cut_axis(p)];
+    int64_t out = pool_places_out(p) / a->out, in = pool_places_in(p) / a->in;
     int64_t first = a->out * b / blocks, last = a->out * (b + 1) / blocks;
     Work w = {.image = part / blocks, .outputs = {first * out, last * out}};
     w.from = first == 0 ? 0 : least(first * a->stride - a->before, a->in) * in;
-    w.to =
-        last == a->out ? places_in(p) : least(last * a->stride - a->before, a->in) * in;
+    w.to = last == a->out ? pool_places_in(p)
+                          : least(last * a->stride - a->before, a->in) * in;
     return w;
 }
 
@@ -83,10 +57,6 @@ static int64_t backward_parts(const Call *call) {
     return p.images * blocks_of(&p, true);
 }
 
-static const PoolRoutines *routines(const Call *call) {
-    return call->out[0].dtype == DTYPE_FLOAT32 ? &pool_float : &pool_double;
-}
-
 /* An operand's image, which has so many places. */
 static void *image_of(const Operand *o, const Pool *p, int64_t image, int64_t places) {
     int64_t size = (int64_t)dtype_size(o->dtype);
@@ -97,23 +67,25 @@ static void max_pool_run(const Call *call, int64_t part) {
     if (!call->out[0].size) return;
     Pool p = forward_of(call);
     Work w = work_of(&p, false, part);
-    routines(call)->max(&p, image_of(&call->in[0], &p, w.image, places_in(&p)),
-                        image_of(&call->in[call->n_in - 1], &p, w.image, places_in(&p)),
-                        image_of(&call->out[0], &p, w.image, places_out(&p)), w.outputs);
+    pool_routines(call->out[0].dtype)
+        ->max(&p, image_of(&call->in[0], &p, w.image, pool_places_in(&p)),
+              image_of(&call->in[call->n_in - 1], &p, w.image, pool_places_in(&p)),
+              image_of(&call->out[0], &p, w.image, pool_places_out(&p)), w.outputs);
 }
 
 static void average_pool_run(const Call *call, int64_t part) {
     if (!call->out[0].size) return;
     Pool p = forward_of(call);
     Work w = work_of(&p, false, part);
-    routines(call)->mean(&p, image_of(&call->in[0], &p, w.image, places_in(&p)),
-                         image_of(&call->out[0], &p, w.image, places_out(&p)), w.outputs);
+    pool_routines(call->out[0].dtype)
+        ->mean(&p, image_of(&call->in[0], &p, w.image, pool_places_in(&p)),
+               image_of(&call->out[0], &p, w.image, pool_places_out(&p)), w.outputs);
 }
 
 /* The part's outputs lie in the part's inputs alone, which begin as zeros. */
 static void *backward_start(const Call *call, const Pool *p, const Work *w) {
     int64_t size = (int64_t)dtype_size(call->out[0].dtype) * p->channels;
-    char *dx = image_of(&call->out[0], p, w->image, places_in(p));
+    char *dx = image_of(&call->out[0], p, w->image, pool_places_in(p));
     memset(dx + w->from * size, 0, (size_t)((w->to - w->from) * size));
     return dx;
 }
@@ -123,9 +95,10 @@ static void max_pool_grad_run(const Call *call, int64_t part) {
     Pool p = backward_of(call);
     Work w = work_of(&p, true, part);
     void *dx = backward_start(call, &p, &w);
-    routines(call)->max_back(&p, image_of(&call->in[0], &p, w.image, places_in(&p)),
-                             image_of(&call->in[1], &p, w.image, places_out(&p)), dx,
-                             w.outputs);
+    pool_routines(call->out[0].dtype)
+        ->max_back(&p, image_of(&call->in[0], &p, w.image, pool_places_in(&p)),
+                   image_of(&call->in[1], &p, w.image, pool_places_out(&p)), dx,
+                   w.outputs);
 }
 
 static void average_pool_grad_run(const Call *call, int64_t part) {
@@ -133,8 +106,9 @@ static void average_pool_grad_run(const Call *call, int64_t part) {
     Pool p = backward_of(call);
     Work w = work_of(&p, true, part);
     void *dx = backward_start(call, &p, &w);
-    routines(call)->mean_back(&p, image_of(&call->in[0], &p, w.image, places_out(&p)), dx,
-                              w.outputs);
+    pool_routines(call->out[0].dtype)
+        ->mean_back(&p, image_of(&call->in[0], &p, w.image, pool_places_out(&p)), dx,
+                    w.outputs);
 }
 
 static double pool_cost(const Call *call) {

@@ -25,4 +25,38 @@ typedef struct PoolRoutines {
 #define pool_double KERNEL_JOIN(pool_, double, ISA)
 extern const PoolRoutines pool_float, pool_double;
 
+static inline const PoolRoutines *pool_routines(DType dtype) {
+    return dtype == DTYPE_FLOAT32 ? &pool_float : &pool_double;
+}
+
+/* i: strides, paddings and windows, as the attributes of the row max_pool. */
+static inline Pool pool_of(const int64_t i[12], const Shape *x, const Shape *y) {
+    int axes = x->ndim - 2;
+    Pool p = {.images = x->dim[0], .channels = x->dim[axes + 1]};
+    for (int k = 0; k < CONV_AXES; k++) {
+        int own = k - (CONV_AXES - axes);
+        p.axis[k] = (ConvAxis){1, 1, 1, 1, 1, 0};
+        if (own < 0) continue;
+        p.axis[k] = (ConvAxis){.in = x->dim[1 + own],
+                               .out = y->dim[1 + own],
+                               .kernel = i[9 + own],
+                               .stride = i[own],
+                               .dilation = 1,
+                               .before = i[3 + 2 * own]};
+    }
+    return p;
+}
+
+static inline int64_t pool_places_in(const Pool *p) {
+    return p->axis[0].in * p->axis[1].in * p->axis[2].in;
+}
+static inline int64_t pool_places_out(const Pool *p) {
+    return p->axis[0].out * p->axis[1].out * p->axis[2].out;
+}
+
+/* The outermost axis with more than one place: where images are cut. */
+static inline int pool_cut_axis(const Pool *p) {
+    return p->axis[0].in > 1 ? 0 : p->axis[1].in > 1 ? 1 : 2;
+}
+
 #endif

@@ -13,6 +13,7 @@ typedef struct Window {
     int64_t n[CONV_AXES], step[CONV_AXES]; /* places, elements from one to the next */
     int64_t first, count;
     int64_t row, column, row_first; /* of the output; where the row's windows begin */
+    Span inner;                     /* columns whose windows are all inside the image */
 } Window;
 
 /* Places along one axis for output o; the first of them. */
@@ -34,7 +35,9 @@ static void window_column(const Pool *p, Window *w) {
 }
 
 static Window window_at(const Pool *p, int64_t at) {
-    Window w = {.row = at / p->axis[2].out, .column = at % p->axis[2].out};
+    Window w = {.row = at / p->axis[2].out,
+                .column = at % p->axis[2].out,
+                .inner = axis_inner(&p->axis[2])};
     int64_t step = p->channels;
     for (int k = CONV_AXES - 1; k >= 0; k--) {
         w.step[k] = step;
@@ -45,13 +48,20 @@ static Window window_at(const Pool *p, int64_t at) {
     return w;
 }
 
-static void window_next(const Pool *p, Window *w) {
-    if (++w->column == p->axis[2].out) {
+static void window_turn(const Pool *p, Window *w) {
+    if (w->column == p->axis[2].out) {
         w->column = 0;
         w->row++;
         window_row(p, w);
     }
     window_column(p, w);
+}
+
+INLINE void window_next(const Pool *p, Window *w) {
+    if (++w->column > w->inner.begin && w->column < w->inner.end)
+        w->first += p->axis[2].stride * w->step[2];
+    else
+        window_turn(p, w);
 }
 
 /* For each place of a window, in order; from: its first element. */
@@ -71,14 +81,27 @@ INLINE VecInt beats(Vec x, Vec best) {
     return ~(VecInt)(x <= best) & (VecInt)(best == best);
 }
 
-/* The largest of a window. */
-INLINE Vec maximum(const REAL *x, const Window *w, int lanes) {
+/* The largest of a window with a nan in it. */
+static __attribute__((noinline)) Vec maximum_of_nan(const REAL *x, const Window *w,
+                                                    int lanes) {
     Vec best = lanes_load(x + w->first, lanes);
     EACH_PLACE(*w, from) {
         Vec value = lanes_load(x + from, lanes);
         best = choose(beats(value, best), value, best);
     }
     return best;
+}
+
+/* The largest of a window. Their sum is nan where one of them is (and where infinities of
+ * both signs are, which are then only slower). */
+INLINE Vec maximum(const REAL *x, const Window *w, int lanes) {
+    Vec best = lanes_load(x + w->first, lanes), sum = {0};
+    EACH_PLACE(*w, from) {
+        Vec value = lanes_load(x + from, lanes);
+        best = vec_max(value, best);
+        sum += value;
+    }
+    return vec_has_nan(sum) ? maximum_of_nan(x, w, lanes) : best;
 }
 
 /* The first maximum, and the number of its place. */
@@ -101,9 +124,15 @@ INLINE Vec admitted(Vec d, Vec maximum, bool positive) {
     return positive ? (Vec)((VecInt)d & (VecInt)(maximum > (Vec){0})) : d;
 }
 
-#define EACH_VECTOR_OF(channels)                                                         \
-    for (int64_t c = 0, lanes = 0; lanes = least(VW, (channels)-c), c < (channels);      \
-         c += VW)
+/* The statements for each vector of channels, c the first of them: whole vectors, whose
+ * number of lanes is a constant, and what is left. */
+#define EACH_VECTOR_OF(channels, ...)                                                    \
+    {                                                                                    \
+        int64_t c = 0;                                                                   \
+        for (const int lanes = VW; c + VW <= (channels); c += VW) __VA_ARGS__            \
+        const int lanes = (int)((channels)-c);                                           \
+        if (lanes) __VA_ARGS__                                                           \
+    }
 
 /* The commonest window is two by two and inside the image; its loops have constant
  * bounds. */
@@ -113,23 +142,21 @@ INLINE bool is_square(const Window *w) {
 #define SQUARED(w)                                                                       \
     (Window) { .n = {1, 2, 2}, .step = {0, (w).step[1], (w).step[2]}, .first = (w).first }
 
-INLINE void max_window(const Window w, int64_t channels, const REAL *x, REAL *y) {
-    EACH_VECTOR_OF(channels)
-    lanes_store(y + c, maximum(x + c, &w, (int)lanes), (int)lanes);
-}
+INLINE void max_window(const Window w, int64_t channels, const REAL *x, REAL *y){
+    EACH_VECTOR_OF(channels, { lanes_store(y + c, maximum(x + c, &w, lanes), lanes); })}
 
 INLINE void pick_window(const Window w, const Pool *p, const REAL *x, const REAL *g,
                         REAL *y) {
-    EACH_VECTOR_OF(p->channels) {
+    EACH_VECTOR_OF(p->channels, {
         Vec largest, picked = {0};
-        VecInt place = maximum_place(x + c, &w, (int)lanes, &largest), number = {0};
+        VecInt place = maximum_place(x + c, &w, lanes, &largest), number = {0};
         EACH_PLACE(w, from) {
-            Vec value = lanes_load(g + c + from, (int)lanes);
+            Vec value = lanes_load(g + c + from, lanes);
             picked = choose((VecInt)(place == number), value, picked);
             number += 1;
         }
-        lanes_store(y + c, admitted(picked, largest, p->positive), (int)lanes);
-    }
+        lanes_store(y + c, admitted(picked, largest, p->positive), lanes);
+    })
 }
 
 static void max_windows(const Pool *p, const void *x_data, const void *g_data,
@@ -156,17 +183,17 @@ static bool overlap(const Pool *p) {
 /* adds: dx holds what other windows gave. Else it is zeros and need not be read. */
 INLINE void max_window_back(const Window w, const Pool *p, const REAL *x, const REAL *dy,
                             REAL *dx, bool adds) {
-    EACH_VECTOR_OF(p->channels) {
-        Vec largest, d = lanes_load(dy + c, (int)lanes);
-        VecInt place = maximum_place(x + c, &w, (int)lanes, &largest), number = {0};
+    EACH_VECTOR_OF(p->channels, {
+        Vec largest, d = lanes_load(dy + c, lanes);
+        VecInt place = maximum_place(x + c, &w, lanes, &largest), number = {0};
         d = admitted(d, largest, p->positive);
         EACH_PLACE(w, from) {
             Vec mine = (Vec)((VecInt)(place == number) & (VecInt)d);
-            if (adds) mine += lanes_load(dx + c + from, (int)lanes);
-            lanes_store(dx + c + from, mine, (int)lanes);
+            if (adds) mine += lanes_load(dx + c + from, lanes);
+            lanes_store(dx + c + from, mine, lanes);
             number += 1;
         }
-    }
+    })
 }
 
 static void max_windows_back(const Pool *p, const void *x_data, const void *dy_data,
@@ -189,11 +216,11 @@ static void mean_windows(const Pool *p, const void *x_data, void *y_data, Span o
     Window w = window_at(p, outputs.begin);
     for (int64_t at = outputs.begin; at < outputs.end; at++, window_next(p, &w)) {
         REAL *y = (REAL *)y_data + at * p->channels;
-        EACH_VECTOR_OF(p->channels) {
+        EACH_VECTOR_OF(p->channels, {
             Vec sum = {0};
-            EACH_PLACE(w, from) sum += lanes_load(x + c + from, (int)lanes);
-            lanes_store(y + c, sum / vec_set((REAL)w.count), (int)lanes);
-        }
+            EACH_PLACE(w, from) sum += lanes_load(x + c + from, lanes);
+            lanes_store(y + c, sum / vec_set((REAL)w.count), lanes);
+        })
     }
 }
 
@@ -203,13 +230,13 @@ static void mean_windows_back(const Pool *p, const void *dy_data, void *dx_data,
     Window w = window_at(p, outputs.begin);
     for (int64_t at = outputs.begin; at < outputs.end; at++, window_next(p, &w)) {
         const REAL *dy = (const REAL *)dy_data + at * p->channels;
-        EACH_VECTOR_OF(p->channels) {
-            Vec share = lanes_load(dy + c, (int)lanes) / vec_set((REAL)w.count);
+        EACH_VECTOR_OF(p->channels, {
+            Vec share = lanes_load(dy + c, lanes) / vec_set((REAL)w.count);
             EACH_PLACE(w, from) {
-                Vec sum = lanes_load(dx + c + from, (int)lanes) + share;
-                lanes_store(dx + c + from, sum, (int)lanes);
+                Vec sum = lanes_load(dx + c + from, lanes) + share;
+                lanes_store(dx + c + from, sum, lanes);
             }
-        }
+        })
     }
 }
 

@@ -184,6 +184,11 @@ static const Case cases[] = {
      {{2, 1, 0, 1, 1, 0, 0, 0, 0, 2, 3, 0, 19, 20}, {0}},
      1,
      {T4(F, 6, 10, 18, 17)}},
+    {OP_conv_pool,
+     {{1, 1, 0, 1, 1, 1, 1, 0, 0, 1, 1, 0, 1, 1, 2, 3, 0, 0, 1, 1, 0, 0, 0, 2, 3, 0, 1},
+      {0}},
+     3,
+     {T4(F, 6, 19, 20, 5), T4(F, 3, 3, 5, 40), T1(F, 40)}},
     {OP_resize, {{1, 30, 1, 1}, {0}}, 1, {T4(F, 6, 40, 20, 17)}},
     {OP_resize, {{2, 50, 0, 0}, {0}}, 1, {T4(F, 6, 40, 20, 3)}},
     {OP_resize_grad, {{1, 40, 1, 1}, {0}}, 1, {T4(F, 6, 30, 20, 17)}},
@@ -309,6 +314,39 @@ static void pool_and_relu(void) {
     }
 }
 
+/* A convolution whose result nothing but a pooling reads is pooled in the same pass, and no
+ * other: not one that is fetched, or read twice, or whose windows overlap. */
+static void conv_and_pool(void) {
+    const Attrs conv = {.i = {1, 1, 0, 1, 1, 0, 0, 0, 0, 1, 1, 0, 1, 1}};
+    const Attrs pools[] = {{.i = {2, 3, 0, 0, 1, 0, 1, 0, 0, 2, 3}},
+                           {.i = {1, 2, 0, 0, 1, 0, 0, 0, 0, 3, 2}}};
+    const DType types[] = {F, D};
+    for (int k = 0; k < 16; k++) {
+        const bool overlap = k & 1, mean = k & 2, fetched = k & 4;
+        Graph *g = graph_new();
+        NodeId in[3], out[2];
+        const DType dtype = types[k / 8];
+        Tensor port[3] = {random_tensor(dtype, shape_of(4, 3L, 28L, 29L, 2L)),
+                          random_tensor(dtype, shape_of(4, 3L, 3L, 2L, 19L)),
+                          random_tensor(dtype, shape_of(1, 19L))};
+        for (int i = 0; i < 3; i++)
+            in[i] = graph_input(g, i, (Type){dtype, port[i].shape});
+        NodeId y = graph_op(g, OP_conv_bias, &conv, 3, in);
+        out[0] =
+            graph_op(g, mean ? OP_average_pool : OP_max_pool, &pools[overlap], 1, &y);
+        out[1] = y;
+        CHECK(plan_agrees(g, 3, port, 1 + fetched, out));
+        char *text = NULL;
+        Plan *plan = plan_new(g, 3, 1 + fetched, out, 0, NULL, NULL);
+        CHECK(plan && (text = plan_dump(plan)) &&
+              !strstr(text, "conv_pool") == (overlap || fetched));
+        mem_free(text);
+        plan_free(plan);
+        release_all(3, port);
+        graph_free(g);
+    }
+}
+
 static void every_row_has_a_case(void) {
     for (int op = 0; op < OP_COUNT; op++) {
         bool found = false;
@@ -320,4 +358,4 @@ static void every_row_has_a_case(void) {
 }
 
 TEST_MAIN(planned_equals_eager, planned_equals_eager_with_poison, pool_and_relu,
-          every_row_has_a_case)
+          conv_and_pool, every_row_has_a_case)
