@@ -25,6 +25,10 @@ enum { CACHE_LINE = 64, POLLS_PER_LOOK = 64 };
 /* After this much spinning the CPU is offered to others: the awaited thread may need it.
  */
 #define SPIN_SELFISH 20e-6
+/* A run whose caller waited so long for workers that were awake met other processes on
+ * their CPUs, which will be there for a while. */
+#define LATE     30e-6
+#define LATE_FOR 10e-3
 
 /* A number that threads wait on to change. */
 typedef struct Signal {
@@ -39,6 +43,8 @@ static struct Pool {
     uint32_t generation_at_start;
     bool in_run, atfork_registered;
     pthread_t worker[POOL_MAX];
+    double asked_at;   /* when pool_is_awake was last called */
+    double late_until; /* workers are not expected on time before */
 
     /* A cache line for the start of a run and one for barriers: each travels between the
      * CPUs as a whole, so a worker that sees a new generation has the rest at hand. */
@@ -60,20 +66,9 @@ static void cpu_pause(void) {
 #endif
 }
 
-/* Returns when the value is no longer `old`, after spinning for at most `seconds` and
- * sleeping from then on. */
-static void signal_wait(Signal *s, uint32_t old, double seconds) {
-    double start = 0;
-    while (seconds > 0) {
-        for (int i = 0; i < POLLS_PER_LOOK; i++) {
-            if (atomic_load_explicit(&s->value, memory_order_acquire) != old) return;
-            cpu_pause();
-        }
-        double now = clock_now();
-        if (start == 0) start = now;
-        if (now - start > seconds) break;
-        if (now - start > SPIN_SELFISH) sched_yield();
-    }
+static _Thread_local double waited; /* seconds in signal_wait, the shortest not counted */
+
+static void sleep_while(Signal *s, uint32_t old) {
     /* Either this thread's count is seen by signal_set, or its new value is seen by the
      * kernel, which compares before it puts the thread to sleep. */
     atomic_fetch_add(&s->sleepers, 1);
@@ -82,10 +77,33 @@ static void signal_wait(Signal *s, uint32_t old, double seconds) {
     atomic_fetch_sub(&s->sleepers, 1);
 }
 
-static void signal_set(Signal *s, uint32_t value) {
+/* Returns when the value is no longer `old`, after spinning for at most `seconds` and
+ * sleeping from then on. */
+static void signal_wait(Signal *s, uint32_t old, double seconds) {
+    double start = 0, now = 0;
+    while (seconds > 0) {
+        for (int i = 0; i < POLLS_PER_LOOK; i++) {
+            if (atomic_load_explicit(&s->value, memory_order_acquire) != old) {
+                waited += now - start;
+                return;
+            }
+            cpu_pause();
+        }
+        now = clock_now();
+        if (start == 0) start = now;
+        if (now - start > seconds) break;
+        if (now - start > SPIN_SELFISH) sched_yield();
+    }
+    sleep_while(s, old);
+    if (start > 0) waited += clock_now() - start;
+}
+
+/* True: nobody slept. */
+static bool signal_set(Signal *s, uint32_t value) {
     atomic_store(&s->value, value);
-    if (atomic_load(&s->sleepers) > 0)
-        syscall(SYS_futex, &s->value, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+    if (atomic_load(&s->sleepers) == 0) return true;
+    syscall(SYS_futex, &s->value, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+    return false;
 }
 
 void pool_barrier(void) {
@@ -162,11 +180,12 @@ static void start_workers(int threads) {
     pin_workers();
 }
 
-static void begin(PoolFunction *function, void *context, int threads) {
+/* True: all workers were awake. */
+static bool begin(PoolFunction *function, void *context, int threads) {
     pool.function = function;
     pool.context = context;
     pool.threads = threads;
-    signal_set(&pool.generation, atomic_load(&pool.generation.value) + 1);
+    return signal_set(&pool.generation, atomic_load(&pool.generation.value) + 1);
 }
 
 void pool_stop(void) {
@@ -189,7 +208,8 @@ void pool_run1(PoolFunction *function, void *context) {
 void pool_run(PoolFunction *function, void *context) {
     assert(!pool.in_run);
     int threads = pool_threads();
-    if (threads != pool.asked) {
+    const bool start = threads != pool.asked;
+    if (start) {
         pool_stop();
         start_workers(threads);
     }
@@ -199,11 +219,20 @@ void pool_run(PoolFunction *function, void *context) {
     }
     FtzState before = ftz_on();
     pool.in_run = true;
-    begin(function, context, pool.workers + 1);
+    const bool awake = begin(function, context, pool.workers + 1) && !start;
+    waited = 0;
     function(context, 0, pool.threads);
     pool_barrier();
+    if (awake && waited > LATE) pool.late_until = clock_now() + LATE_FOR;
     pool.in_run = false;
     ftz_restore(before);
+}
+
+bool pool_is_awake(void) {
+    double now = clock_now();
+    bool awake = now - pool.asked_at < SPIN_IDLE && now > pool.late_until;
+    pool.asked_at = now;
+    return awake;
 }
 
 void pool_set_threads(int threads) {

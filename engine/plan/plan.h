@@ -57,6 +57,8 @@ void plan_set_poison(bool on);
 /* Elementwise aliasing, in-place stores, dead code: switched off to test that they change
  * nothing. */
 void plan_set_optimize(bool on);
+/* The threads share every run, also where that does not pay. */
+void plan_set_share_all(bool on);
 /* Gives the process's scratch arena back; between runs. */
 void plan_release_scratch(void);
 

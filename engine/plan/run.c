@@ -6,8 +6,10 @@
 #include "base/pool.h"
 #include "plan/internal.h"
 
-/* Waking the pool and meeting in it, in nanoseconds: what sharing the work must save. */
-#define WAKE_COST    10000.0
+/* Starting the pool, when it sleeps or is awake, and meeting in it, in nanoseconds: what
+ * sharing the work must save. */
+#define WAKE_COST    40000.0
+#define START_COST   10000.0
 #define BARRIER_COST 400.0
 
 /* A part of a port's copy is about so many bytes. */
@@ -19,7 +21,11 @@ static bool poison = true;
 static bool poison;
 #endif
 
+static bool share_all;
+
 void plan_set_poison(bool on) { poison = on; }
+
+void plan_set_share_all(bool on) { share_all = on; }
 
 /* ---- addresses ---- */
 
@@ -275,7 +281,9 @@ static void walk_poisoned(void *context, int thread, int threads) {
 static bool is_worth_sharing(const Plan *plan) {
     int threads = pool_threads();
     double cost = plan->parallel_cost + plan->port_cost;
-    return cost * (1 - 1.0 / threads) > WAKE_COST + BARRIER_COST * plan->barriers;
+    double gain = cost * (1 - 1.0 / threads) - BARRIER_COST * plan->barriers;
+    if (gain > WAKE_COST || share_all) return true;
+    return gain > START_COST && pool_is_awake();
 }
 
 bool plan_run(Plan *plan, Err *err) {

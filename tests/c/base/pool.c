@@ -70,6 +70,16 @@ static void numbers_of_threads_are_limited(void) {
         CHECK(pool_cpus() <= CPU_COUNT(&allowed));
 }
 
+/* Workers spin for microseconds after a run; who has slept is not woken for little. */
+static void sleepers_are_left_alone(void) {
+    pool_set_threads(2);
+    CHECK(threads_that_agree() == 2);
+    for (int k = 0; k < 3; k++) {
+        usleep(1000);
+        CHECK(!pool_is_awake());
+    }
+}
+
 static void shares_cover_all_parts(void) {
     for (long parts = 0; parts < 40; parts++) {
         for (int threads = 1; threads < 12; threads++) {
@@ -300,9 +310,9 @@ static void a_worker_is_pinned_and_the_caller_is_not(void) {
     sched_setaffinity(0, sizeof allowed, &allowed);
 }
 
-TEST_MAIN(numbers_of_threads_are_limited, sums_do_not_depend_on_threads,
-          shares_cover_all_parts, barriers_keep_order, many_runs_lose_none,
-          sleepers_are_woken, stopped_pool_starts_again,
+TEST_MAIN(sleepers_are_left_alone, numbers_of_threads_are_limited,
+          sums_do_not_depend_on_threads, shares_cover_all_parts, barriers_keep_order,
+          many_runs_lose_none, sleepers_are_woken, stopped_pool_starts_again,
           children_have_a_pool_of_their_own, refused_threads_are_done_without,
           subnormals_are_flushed_in_runs_alone, signals_stay_with_the_caller,
           a_worker_is_pinned_and_the_caller_is_not)

@@ -211,6 +211,7 @@ static bool planned_as_eager(void) {
 
 static void random_graphs(void) {
     static const int threads[] = {1, 2, 5};
+    plan_set_share_all(true);
     for (int k = 0; k < 3; k++) {
         pool_set_threads(threads[k]);
         for (int graph = 0; graph < (k == 0 ? GRAPHS : GRAPHS / 4); graph++) {
