@@ -257,7 +257,7 @@ static int run_repl(lua_State *L) {
 }
 
 /* arg[0] is the script, arg[1..] its arguments, arg[-1..] what stands before it. */
-static int push_arguments(lua_State *L, int argc, char **argv, int script) {
+static void set_arguments(lua_State *L, int argc, char **argv, int script) {
     int zero = script < argc ? script : 0;
     lua_createtable(L, argc - zero, zero + 1);
     for (int i = 0; i < argc; i++) {
@@ -265,8 +265,16 @@ static int push_arguments(lua_State *L, int argc, char **argv, int script) {
         lua_rawseti(L, -2, i - zero);
     }
     lua_setglobal(L, "arg");
-    int count = 0;
-    for (int i = script + 1; i < argc; i++, count++) lua_pushstring(L, argv[i]);
+}
+
+/* What the script gets as `...`. */
+static int push_arguments(lua_State *L, int argc, char **argv, int script) {
+    int count = script < argc ? argc - script - 1 : 0;
+    if (!lua_checkstack(L, count + LUA_MINSTACK)) {
+        fprintf(stderr, "cdl: too many arguments to the script (%d)\n", count);
+        return -1;
+    }
+    for (int i = 0; i < count; i++) lua_pushstring(L, argv[script + 1 + i]);
     return count;
 }
 
@@ -289,7 +297,9 @@ static bool run_pieces(lua_State *L, const Options *options) {
 }
 
 static bool run_script(lua_State *L, int argc, char **argv, const Options *options) {
+    set_arguments(L, argc, argv, options->script);
     int arguments = push_arguments(L, argc, argv, options->script);
+    if (arguments < 0) return false;
     bool given = options->script < argc;
     if (!run_pieces(L, options)) {
         lua_pop(L, arguments);
@@ -346,7 +356,7 @@ static int call_command(lua_State *L) {
 
 static bool run_command(lua_State *L, int argc, char **argv, const Options *options,
                         const struct Command *command, int *status) {
-    lua_pop(L, push_arguments(L, argc, argv, options->script));
+    set_arguments(L, argc, argv, options->script);
     lua_pushcfunction(L, call_command);
     lua_pushstring(L, command->module);
     lua_pushlightuserdata(L, status);

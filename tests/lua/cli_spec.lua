@@ -18,6 +18,16 @@ describe("the command line", function()
     end)
   end)
 
+  it("runs a script with as many arguments as a shell's pattern gives", function()
+    program.with_file("print(#arg, select('#', ...), (select(3000, ...)))", function(path)
+      local arguments = { path }
+      for i = 1, 3000 do arguments[i + 1] = "a" .. i end
+      local status, out = run(arguments)
+      assert.equal(0, status)
+      assert.equal("3000\t3000\ta3000\n", out)
+    end)
+  end)
+
   it("keeps what stands before the script at negative indices", function()
     program.with_file("print(arg[-2], arg[-1])", function(path)
       local _, out = run { "-e", "y = 1", path }
