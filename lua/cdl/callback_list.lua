@@ -50,12 +50,16 @@ local function list_length(value, place)
   return (last > 0 or not names) and last or nil
 end
 
-local function append(self, value, place)
+local function append(self, value, place, around)
   if value == false then return end
   if type(value) ~= "table" or class.is_class(value) then refuse(place, value) end
   local length = list_length(value, place)
   if length then
-    for i = 1, length do append(self, value[i], ("%s[%d]"):format(place, i)) end
+    around = around or {}
+    if around[value] then core.raise(("%s is a list that holds itself"):format(place)) end
+    around[value] = true
+    for i = 1, length do append(self, value[i], ("%s[%d]"):format(place, i), around) end
+    around[value] = nil
     return
   end
   if self.places[value] then
@@ -80,17 +84,50 @@ function CallbackList:has(wanted)
   end
 end
 
+-- Where an error was raised, in the loop's words.
+local function place_of(callback, n, hook)
+  local name, class_name = callback.name, class.name_of(callback)
+  local who = type(name) == "string" and ("'%s'"):format(name) or tostring(n)
+  return ("in callback %s%s, %s"):format(who, class_name and (" (%s)"):format(class_name) or "", hook)
+end
+
 local function introduce(self, callback)
   callback.model, callback.params = self.model, self.params
   callback.validation_data = self.validation_data
+  self.hook = "set_model"
   if callback.set_model then callback:set_model(self.model) end
+  self.hook = "set_params"
   if callback.set_params then callback:set_params(self.params) end
+end
+
+--- Calls f(...); an error of it is told to the callbacks as one within the loop is: `on_exception`, then
+-- `on_exit`, whose own errors do not mask it. It is raised again.
+function CallbackList:guard(model, f, ...)
+  self.message = nil
+  local results = table.pack(pcall(f, ...))
+  if results[1] then return table.unpack(results, 2, results.n) end
+  local message = self.message or tostring(results[2])
+  for _, callback in ipairs(self) do
+    callback.model = model
+    if callback.on_exception then pcall(callback.on_exception, callback, message) end
+  end
+  for _, callback in ipairs(self) do
+    if callback.on_exit then pcall(callback.on_exit, callback, "error") end
+  end
+  return error(results[2], 0)
 end
 
 --- Gives all callbacks the model, the run's parameters and the validation data, if any.
 function CallbackList:start(model, params, validation_data)
   self.model, self.params, self.validation_data = model, params, validation_data
-  for _, callback in ipairs(self) do introduce(self, callback) end
+  for i, callback in ipairs(self) do
+    local function explain(message)
+      self.message = tostring(message)
+      return debug.traceback(("%s\n%s"):format(self.message, place_of(callback, i, self.hook)), 2)
+    end
+    local ok, message = xpcall(introduce, explain, self, callback)
+    if not ok then error(message, 0) end
+  end
 end
 
 --- The key of each callback, in order: its name, or its class (`callback` without one) and its

@@ -23,14 +23,17 @@ local function find_accessor(class, where, key)
   end
 end
 
---- Reads a field that the instance itself does not have: the class's, then a computed one. It is
--- every class's `__index`; a class with its own ends in a call of this.
+--- Reads a field that the instance itself does not have: the class's, then a computed one, then what the
+-- constructor was given under that name. It is every class's `__index`; a class with its own ends in a
+-- call of this.
 function M.index(self, key)
   local class = getmetatable(self)
   local value = class[key]
   if value ~= nil then return value end
   local getter = find_accessor(class, "get", key)
   if getter then return getter(self) end
+  local args = class.signature and rawget(self, "args")
+  if args then return args[key] end
 end
 
 --- Assigns a field that the instance does not have yet; every class's `__newindex`.

@@ -77,6 +77,7 @@ end
 function Model:captured_weights()
   if not rawget(self, "_captured") then
     rawset(self, "_captured", self.trainable_weights)
+    rawset(self, "_captured_from", #self.weights)
     self:each_weight(function(weight)
       if weight.constraint then self.optimizer.constraints[weight.variable] = weight.constraint end
     end)
@@ -89,8 +90,9 @@ end
 function Model:changed_since_compile()
   local captured, now = rawget(self, "_captured"), self.trainable_weights
   if not captured then return nil end
-  local same, known = #now == #captured, {}
-  for _, variable in ipairs(self.weights) do known[variable] = true end
+  local same, known, weights = #now == #captured, {}, self.weights
+  if #weights ~= self._captured_from then return "layers have" end
+  for _, variable in ipairs(weights) do known[variable] = true end
   for i, variable in ipairs(captured) do
     if not known[variable] then return "layers have" end
     same = same and variable == now[i]

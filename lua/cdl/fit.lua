@@ -150,7 +150,7 @@ local function fit_callbacks(args, verbose, probe)
 end
 
 -- The data to train on. Passes of a dataset are named by the fit's number and theirs.
-local function read_training(run, args)
+local function read_training(run, args, list)
   local model = args.model
   local number = (model._fits or 0) + 1
   local data = fit_stream.read("fit", model, args, {
@@ -158,7 +158,7 @@ local function read_training(run, args)
     class_weight = args.class_weight, in_fit = true,
     key = function(pass) return ("fit/%d/%d"):format(number, pass) end,
   })
-  if data.stream then data:peek() end
+  if data.stream then list:guard(model, data.peek, data) end
   return data
 end
 
@@ -181,7 +181,7 @@ function M.fit(...)
   local list, history = fit_callbacks(args, verbose, probe)
   local keeper = list:keeper()
   if keeper then fit_keeper.open(keeper, list, args, run) end
-  local all = read_training(run, args)
+  local all = read_training(run, args, list)
   local training, validation = read_validation(args, model, all)
   if args.class_weight ~= nil and is_of_tensors(training) then
     training = fit_data.weigh_classes("fit", training, args.class_weight)
@@ -201,7 +201,7 @@ function M.fit(...)
   end
   build(run, "train", training, batch)
 
-  list:start(model, {
+  list:guard(model, list.start, list, model, {
     epochs = args.epochs, verbose = verbose,
     steps = args.steps_per_epoch or batches_in(training, batch),
   }, is_of_tensors(validation) and fit_data.structure(validation) or nil)
@@ -243,7 +243,7 @@ local function start_evaluation(run, where, args, data, batch)
   local list = CallbackList(where, args.callbacks)
   add_progress(list, verbose)
   run.callbacks = list
-  list:start(args.model, {
+  list:guard(args.model, list.start, list, args.model, {
     epochs = 1, verbose = verbose, steps = args.steps or batches_in(data, batch),
   })
   data.params = list.params

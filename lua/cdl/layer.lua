@@ -156,8 +156,7 @@ Layer.set = {
     if type(value) ~= "boolean" then
       core.raise(("layer '%s': trainable must be true or false, got %s"):format(self.name, words.describe(value)))
     end
-    rawset(self, "_trainable", value)
-    for _, inner in ipairs(self:sublayers()) do inner.trainable = value end
+    self:each_layer(function(layer) rawset(layer, "_trainable", value) end, true)
   end,
 }
 
@@ -339,9 +338,10 @@ end
 
 --- Forgets the weights, so that the next call builds the layer anew.
 function Layer:unbuild()
-  rawset(self, "built", false)
-  rawset(self, "_weights", {})
-  for _, inner in ipairs(self:sublayers()) do inner:unbuild() end
+  self:each_layer(function(layer)
+    rawset(layer, "built", false)
+    rawset(layer, "_weights", {})
+  end)
 end
 
 local warned = {}

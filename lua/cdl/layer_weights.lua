@@ -9,6 +9,17 @@ local words = require "cdl.words"
 
 local M = {}
 
+-- What an initializer gives for a weight. One of the user's own may give anything.
+local function first_value(initializer, name, shape, dtype)
+  local given = initializer(shape, dtype)
+  local value = (type(given) == "number" or words.is_plain(given)) and core.tensor(given, dtype) or given
+  if not core.is_tensor(value) or words.shape(value.shape) ~= words.shape(shape) then
+    core.raise(("add_weight: the initializer of '%s' must give a tensor of shape %s, got %s"):format(name,
+      words.shape(shape), words.describe(given)))
+  end
+  return value.dtype == dtype and value or value:astype(dtype)
+end
+
 M.add_weight = signature.method("add_weight", {
   { "self", "any", required = true },
   { "name", "string", "weight", doc = "last part of the weight's path" },
@@ -30,8 +41,7 @@ M.add_weight = signature.method("add_weight", {
       initializer = "zeros"
     end
     local variable = core.suspend(function()
-      local value = initializers.get(initializer)(shape, dtype)
-      if not core.is_tensor(value) then value = core.tensor(value, dtype) end
+      local value = first_value(initializers.get(initializer), name, shape, dtype)
       return core.variable(value, path .. "/" .. name, trainable)
     end)
     self._weights[#self._weights + 1] = { variable = variable, trainable = trainable,
@@ -48,46 +58,57 @@ function M:add_argument_weight(name, shape, prefix)
     regularizer = args[prefix .. "_regularizer"], constraint = args[prefix .. "_constraint"] }
 end
 
--- Own weights that are trainable (or not), then those of the layers inside. `frozen`: the layer
--- or one around it is not trainable.
-local function collect(layer, list, seen, want, frozen)
-  frozen = frozen or not layer._trainable
+--- Calls f(layer, frozen) for the layer and those inside, in the order of assignment. frozen: it or one
+-- around it is not trainable; given as true it holds for all. A layer that stands in several places (one
+-- may even hold the model that it is in) is met once, and once more when only the first place was frozen.
+function M:each_layer(f, frozen, met)
+  frozen, met = frozen or not self._trainable, met or {}
+  if met[self] == "free" or (met[self] and frozen) then return end
+  met[self] = frozen and "frozen" or "free"
+  f(self, frozen)
+  for _, inner in ipairs(self:sublayers()) do inner:each_layer(f, frozen, met) end
+end
+
+-- Weights that are trainable (or not), each layer's own before those of the layers inside.
+local function collect(self, want)
+  local list, seen = {}, {}
   local function add(variable)
     if not seen[variable] then
       seen[variable] = true
       list[#list + 1] = variable
     end
   end
-  for _, weight in ipairs(layer._weights) do
-    local trainable = weight.variable.trainable
-    if want == "all" then
-      if trainable then add(weight.variable) end
-    elseif (want == "trainable") == (trainable and not frozen) then
-      add(weight.variable)
+  self:each_layer(function(layer, frozen)
+    for _, weight in ipairs(layer._weights) do
+      local trainable = weight.variable.trainable
+      if want == "all" then
+        if trainable then add(weight.variable) end
+      elseif (want == "trainable") == (trainable and not frozen) then
+        add(weight.variable)
+      end
     end
-  end
-  if want == "all" then
-    for _, weight in ipairs(layer._weights) do add(weight.variable) end
-  end
-  for _, inner in ipairs(layer:sublayers()) do collect(inner, list, seen, want, frozen) end
+    if want == "all" then
+      for _, weight in ipairs(layer._weights) do add(weight.variable) end
+    end
+  end)
   return list
 end
 
 --- Calls f(weight, frozen) for every weight record of the layer and those inside.
-function M:each_weight(f, frozen)
-  frozen = frozen or not self._trainable
-  for _, weight in ipairs(self._weights) do f(weight, frozen) end
-  for _, inner in ipairs(self:sublayers()) do inner:each_weight(f, frozen) end
+function M:each_weight(f)
+  self:each_layer(function(layer, frozen)
+    for _, weight in ipairs(layer._weights) do f(weight, frozen) end
+  end)
 end
 
 --- The variables that are no weights but go on from batch to batch: states of stateful layers, of
 -- this one and those inside.
 function M:state_variables()
-  local list = table.move(rawget(self, "_states") or {}, 1, #(rawget(self, "_states") or {}), 1, {})
-  for _, inner in ipairs(self:sublayers()) do
-    local found = inner:state_variables()
-    table.move(found, 1, #found, #list + 1, list)
-  end
+  local list = {}
+  self:each_layer(function(layer)
+    local states = rawget(layer, "_states") or {}
+    table.move(states, 1, #states, #list + 1, list)
+  end, true)
   return list
 end
 
@@ -150,9 +171,9 @@ end
 
 --- Computed fields: lists of variables.
 M.get = {
-  weights = function(self) return collect(self, {}, {}, "all", false) end,
-  trainable_weights = function(self) return collect(self, {}, {}, "trainable", false) end,
-  non_trainable_weights = function(self) return collect(self, {}, {}, "frozen", false) end,
+  weights = function(self) return collect(self, "all") end,
+  trainable_weights = function(self) return collect(self, "trainable") end,
+  non_trainable_weights = function(self) return collect(self, "frozen") end,
 }
 
 return M

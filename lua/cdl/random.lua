@@ -147,6 +147,9 @@ M.uniform = signature.fn("uniform", { shape_row,
   { "minval", "number", 0, doc = "smallest value" },
   { "maxval", "number", 1, doc = "the values stay below" }, dtype_row,
 }, "Uniform numbers in [minval, maxval).", function(shape, minval, maxval, dtype)
+  if maxval < minval then
+    core.raise(("uniform: maxval (%s) must not be below minval (%s)"):format(maxval, minval))
+  end
   local key, stream = next_draw()
   return draw("uniform", key, stream, shape, dtype, { minval, maxval })
 end)

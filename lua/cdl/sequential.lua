@@ -43,6 +43,7 @@ function Sequential:append(layer)
     rawset(self, "_input_type", { dtype = layer.dtype, shape = layer.batch_shape, name = layer.name })
     return
   end
+  if layer == self then core.raise(("Sequential: model '%s' cannot be a layer of itself"):format(self.name)) end
   for _, other in ipairs(self._layers) do
     if other == layer then core.raise(("Sequential: the layer '%s' is added twice"):format(layer.name)) end
     if other.name == layer.name then

@@ -288,6 +288,28 @@ describe("an error in a hook", function()
     problem_of(model.predict, model, x, options)
     assert.same({ "broken", "broken" }, told)
   end)
+
+  it("is told before the first batch, too: of set_model, set_params and a generator", function()
+    local told
+    local listener = { on_exception = function(self, text)
+      told[1] = self.model and text
+      error "not heard of"
+    end, on_exit = function(_, reason) told[2] = reason end }
+    local function problem_with(callback, data)
+      told = {}
+      local model = new_model()
+      local problem = problem_of(model.fit, model, data or x, not data and y or nil,
+        { verbose = 0, callbacks = { listener, callback } })
+      assert.matches("^tests/lua/callback_control_spec.lua:%d+: broken$", told[1])
+      assert.equal("error", told[2])
+      return problem
+    end
+    assert.matches("callback_control_spec.lua:%d+: broken\nin callback 2, set_model\nstack traceback:",
+      problem_with { set_model = function() error "broken" end })
+    assert.matches("broken\nin callback 'mine', set_params\n",
+      problem_with { name = "mine", set_params = function() error "broken" end }, 1, true)
+    problem_with(false, function() error "broken" end)
+  end)
 end)
 
 describe("runs_last", function()

@@ -297,6 +297,12 @@ describe("the list of callbacks", function()
       refused { callback, { callback } }, 1, true)
   end)
 
+  it("does not hold itself", function()
+    local list = { {} }
+    list[1][1] = list
+    assert.matches("fit: callbacks[1][1] is a list that holds itself", refused(list), 1, true)
+  end)
+
   it("wants a model with a learning rate where one is set", function()
     local Own = cdl.Model:extend "Own"
     function Own:init() self.dense = layers.Dense { 1, input_shape = { 1 } } end

@@ -106,6 +106,30 @@ describe("layers", function()
     assert.matches("5 axes", message(layers.SpatialDropout3D(0.5), cdl.ones { 2, 6 }, true))
   end)
 
+  it("show the arguments they were made with as fields", function()
+    local conv = layers.Conv2D { 8, { 3, 5 }, padding = "same" }
+    assert.same({ 3, 5 }, conv.kernel_size)
+    assert.equal("same", conv.padding)
+    assert.equal(0, layers.Dropout(0).rate)
+    assert.equal(2, layers.UnitNormalization { axis = 2 }.axis)
+    assert.equal(0.5, cdl.losses.Huber(0.5).delta)
+    assert.is_nil(conv.no_such_argument)
+  end)
+
+  it("want an initializer to give the weight's shape", function()
+    local function made_by(initializer)
+      local Own = cdl.Layer:extend "Own"
+      function Own:build() self.w = self:add_weight { name = "w", shape = { 2 }, initializer = initializer } end
+      function Own:call(x) return x * self.w end
+      return function() return Own()(cdl.ones { 1, 2 }) end
+    end
+    local problem = message(made_by(function() return cdl.ones { 3 } end))
+    assert.matches("^tests/lua/layers_spec.lua:%d+: add_weight: the initializer of 'w' must give a tensor of "
+      .. "shape {2}, got a float32 tensor {3}", problem)
+    assert.matches("got nil", message(made_by(function() end)))
+    assert.same({ { 1, 2 } }, made_by(function() return cdl.tensor({ 1, 2 }, "int32") end)():totable())
+  end)
+
   it("have functional forms for merging", function()
     local a, b = cdl.tensor { { 1, 2 } }, cdl.tensor { { 3, 4 } }
     assert.are.same({ { 4, 6 } }, layers.add { a, b }:totable())

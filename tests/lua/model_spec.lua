@@ -60,6 +60,23 @@ describe("Sequential", function()
     end))
   end)
 
+  it("is no layer of itself", function()
+    local model = cdl.Sequential { layers.Dense { 1, input_shape = { 1 } } }
+    assert.matches("model_spec.lua:%d+: Sequential: model 's.*' cannot be a layer of itself",
+      message(model.add, model, model))
+    assert.are.equal(1, #model.layers)
+  end)
+
+  it("says at fit that layers, not `trainable`, have changed since compile", function()
+    local model = cdl.Sequential { layers.Dense { 1, input_shape = { 1 } } }
+    model:compile { loss = "mse" }
+    model:add(layers.Dense(1))
+    assert.are.equal("layers have", model:changed_since_compile())
+    model:compile { loss = "mse" }
+    model.layers[1].trainable = false
+    assert.are.equal("`trainable` has", model:changed_since_compile())
+  end)
+
   it("blames the line of the layer that does not fit", function()
     local line = debug.getinfo(1, "l").currentline + 1
     local model = cdl.Sequential { layers.Reshape { 5, 5 } }
@@ -187,6 +204,18 @@ describe("custom layers", function()
     assert.are.equal(2, #block.non_trainable_weights)
     block.trainable = false
     assert.are.equal(0, #block.trainable_weights)
+  end)
+
+  it("may hold the model they are in, and themselves", function()
+    local Net = cdl.Model:extend "Net"
+    function Net:init() self.dense = layers.Dense { 2, input_shape = { 3 } } self.me, self.dense.owner = self, self end
+    function Net:call(x) return self.dense(x) end
+    local net = Net {}
+    net(cdl.ones { 1, 3 })
+    assert.are.same({ "3x2", "2" }, sizes(net.weights))
+    net.trainable = false
+    assert.are.equal(0, #net.trainable_weights)
+    assert.are.equal(2, #net.dense.non_trainable_weights)
   end)
 
   it("read their arguments by a signature", function()

@@ -286,6 +286,13 @@ describe("every function of cdl.ops", function()
 end)
 
 describe("tensors", function()
+  it("to be stacked have one shape; uniform numbers a range", function()
+    local _, problem = pcall(cdl.stack, { cdl.ones { 2, 3 }, cdl.ones { 2 } })
+    assert.matches("stack: tensor 2 has shape {2}, the first one {2, 3}", problem, 1, true)
+    _, problem = pcall(cdl.random.uniform, { shape = { 2 }, minval = 2, maxval = 1 })
+    assert.matches("uniform: maxval (1) must not be below minval (2)", problem, 1, true)
+  end)
+
   it("are made from nothing", function()
     assert.are.same({ { 0, 0, 0 }, { 0, 0, 0 } }, cdl.zeros { 2, 3 }:totable())
     assert.are.same({ 1, 1 }, cdl.ones { 2 }:totable())

@@ -8,11 +8,9 @@ local M = {}
 
 local function embedding_layers(model)
   local Embedding, list = require "cdl.layers".Embedding, {}
-  local function visit(layer)
+  model:each_layer(function(layer)
     if class.is(layer, Embedding) then list[#list + 1] = layer end
-    for _, inner in ipairs(layer:sublayers()) do visit(inner) end
-  end
-  visit(model)
+  end)
   return list
 end
 

@@ -166,8 +166,16 @@ return function(kit)
     { "list", "list", required = true, of = "operand", doc = "tensors of one shape" },
     { "axis", "axis", 1, doc = "where the new axis will be" },
   }, "Tensors joined along a new axis.", function(list, axis)
-    local parts = {}
-    for i, x in ipairs(list) do parts[i] = ops.expand_dims(x, axis) end
+    local parts, first = {}, nil
+    for i, x in ipairs(list) do
+      x = as_tensor(x)
+      local shape = braces(x.shape)
+      first = first or shape
+      if shape ~= first then
+        core.raise(("stack: tensor %d has shape %s, the first one %s"):format(i, shape, first))
+      end
+      parts[i] = ops.expand_dims(x, axis)
+    end
     return join_groups(parts, axis, "stack")
   end)
 

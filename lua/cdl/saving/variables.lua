@@ -73,6 +73,8 @@ end
 local visit
 
 local function visit_list(list, path, found, seen)
+  if seen[list] then return end
+  seen[list] = true
   local count = {}
   local function one(entry)
     if not (is_kept(entry) or words.is_plain(entry)) then return end
