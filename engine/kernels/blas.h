@@ -36,6 +36,9 @@ typedef struct Blas {
     char path[256];
 } Blas;
 
+/* The multiply-adds from which kernels below AVX-512 ask for the library. */
+#define BLAS_WORK 0x1p30
+
 const Blas *blas_get(void); /* NULL: there is none; may be called from any thread */
 
 /* "0.3.21, SkylakeX kernels (/usr/lib/...)" or "none", into text; returns text.

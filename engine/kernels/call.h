@@ -51,8 +51,10 @@ typedef struct KernelPhase {
 /* What is true of a kernel's access to memory. KERNEL_ELEMENTWISE: element i of every output
  * depends on element i alone of the inputs that have the output's shape, and a part covers the
  * same range of elements in all of them (KERNEL_CHUNK elements); so an output may take the
- * memory of such an input of the same element size. KERNEL_FAULTS: may report a fault. */
-enum { KERNEL_ELEMENTWISE = 1, KERNEL_FAULTS = 2 };
+ * memory of such an input of the same element size. KERNEL_FAULTS: may report a fault.
+ * KERNEL_IN_PLACE: output k may take the memory of input k, and of no other: each part reads
+ * there what it then writes. */
+enum { KERNEL_ELEMENTWISE = 1, KERNEL_FAULTS = 2, KERNEL_IN_PLACE = 4 };
 enum { KERNEL_CHUNK = 8192 };
 
 typedef struct Kernel {

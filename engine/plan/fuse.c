@@ -1,5 +1,7 @@
 /* Nodes that are one pass over memory together. The bits of all results stay the same. */
 #include <string.h>
+#include "kernels/blas.h"
+#include "kernels/isa.h"
 #include "plan/internal.h"
 
 /* How often each node is read, by live nodes and from outside. */
@@ -50,10 +52,62 @@ static bool join_conv_and_pool(Draft *draft, NodeId id, const int32_t readers[])
     return true;
 }
 
+/* Rows of updates: where their gradient stands among the inputs, and the row that computes
+ * it from a product itself. */
+static const struct {
+    OpId update, with_product;
+    int gradient;
+} updates[] = {{OP_sgd_update, OP_matmul_sgd_update, 1},
+               {OP_momentum_update, OP_matmul_momentum_update, 2},
+               {OP_rmsprop_update, OP_matmul_rmsprop_update, 4},
+               {OP_adam_update, OP_matmul_adam_update, 3}};
+
+/* A product of two matrices, and not by the library, whose bits are others. */
+static bool is_plain_product(const Draft *draft, const Node *node) {
+    if (node->op != OP_matmul) return false;
+    const Shape *a = &draft->nodes[node->in[0]].type.shape;
+    const Shape *b = &draft->nodes[node->in[1]].type.shape;
+    if (a->ndim != 2 || b->ndim != 2) return false;
+    double work =
+        (double)shape_size(&node->type.shape) * (double)a->dim[node->attrs->i[0] ? 0 : 1];
+    return isa_get() == ISA_AVX512 || work < BLAS_WORK;
+}
+
+/* A gradient that is a product, and that an update alone reads, is used block by block. */
+static bool join_product_and_update(Draft *draft, NodeId id, const int32_t readers[]) {
+    Node *node = &draft->nodes[id];
+    size_t row = 0;
+    while (row < sizeof updates / sizeof *updates && updates[row].update != node->op)
+        row++;
+    if (row == sizeof updates / sizeof *updates) return true;
+    const int gradient = updates[row].gradient;
+    const NodeId below = node->in[gradient];
+    const Node *product = &draft->nodes[below];
+    if (readers[below] > 1 || !is_plain_product(draft, product)) return true;
+    NodeId *in = arena_alloc(&draft->arena, ((size_t)node->n_in + 1) * sizeof *in);
+    Attrs *attrs = arena_alloc(&draft->arena, sizeof *attrs);
+    if (!in || !attrs) return false;
+    memcpy(in, node->in, (size_t)node->n_in * sizeof *in);
+    in[gradient] = product->in[0];
+    in[node->n_in] = product->in[1];
+    *attrs = *node->attrs;
+    attrs->i[2] = product->attrs->i[0];
+    attrs->i[3] = product->attrs->i[1];
+    node->op = updates[row].with_product;
+    node->in = in;
+    node->n_in++;
+    node->attrs = attrs;
+    node->path = product->path;
+    draft->live[below] = false;
+    return true;
+}
+
 bool draft_fuse(Draft *draft) {
     int32_t *readers;
     if (!count_readers(draft, &readers)) return false;
     for (NodeId id = 0; id < draft->count; id++)
-        if (draft->live[id] && !join_conv_and_pool(draft, id, readers)) return false;
+        if (draft->live[id] && (!join_conv_and_pool(draft, id, readers) ||
+                                !join_product_and_update(draft, id, readers)))
+            return false;
     return true;
 }

@@ -55,7 +55,10 @@ static bool is_key(OpId op, int k) {
 
 bool step_aligned(const Step *step, int k) {
     const Call *call = &step->call;
-    if (!(step->kernel->flags & KERNEL_ELEMENTWISE) || is_key(step->op, k)) return false;
+    const int flags = step->kernel->flags;
+    const bool own = k < call->n_out || k >= call->n_in;
+    if (is_key(step->op, k)) return false;
+    if (!(flags & KERNEL_ELEMENTWISE || (flags & KERNEL_IN_PLACE && own))) return false;
     const Operand *operand = k < call->n_in ? &call->in[k] : &call->out[k - call->n_in];
     return shape_equal(&operand->shape, &call->out[0].shape);
 }

@@ -33,3 +33,15 @@ bool types_update(const Attrs *attrs, int count, const Type in[], Type out[], Er
     for (int k = 0; k < state; k++) out[k] = in[k];
     return true;
 }
+
+bool types_matmul_update(const Attrs *attrs, int count, const Type in[], Type out[],
+                         Err *err) {
+    const Attrs transposed = {.i = {attrs->i[2], attrs->i[3]}};
+    Type update[OP_MAX_IN], factors[2];
+    const int gradient = count_state(count - 1, in);
+    for (int k = 0; k < count - 1; k++) update[k] = in[k];
+    factors[0] = in[gradient];
+    factors[1] = in[count - 1];
+    return types_matmul(&transposed, 2, factors, &update[gradient], err) &&
+           types_update(attrs, count - 1, update, out, err);
+}

@@ -9,20 +9,11 @@ enum { LINEAR, RELU, TANH, SIGMOID };
 static Gemm product(const Call *call) {
     const Operand *x = &call->in[0], *w = &call->in[1], *y = &call->out[0];
     int64_t K = w->shape.dim[0], N = w->shape.dim[1]; /* x (M, K), w (K, N), y (M, N) */
-    return (Gemm){.rows = N ? y->size / N : 0,
-                  .columns = N,
-                  .depth = K,
-                  .a = x->data,
-                  .a_row = K,
-                  .a_depth = 1,
-                  .b = w->data,
-                  .b_depth = N,
-                  .b_column = 1,
-                  .c = y->data,
-                  .c_row = N,
-                  .bias = call->in[2].data,
-                  .relu = call->attrs.i[0] == RELU,
-                  .dtype = y->dtype};
+    Gemm g = gemm_of(x->data, false, w->data, false, y->data, N ? y->size / N : 0, N, K,
+                     y->dtype);
+    g.bias = call->in[2].data;
+    g.relu = call->attrs.i[0] == RELU;
+    return g;
 }
 
 static GemmCut cut_of(const Call *call) {

@@ -45,6 +45,23 @@ typedef struct GemmCut {
 #define gemm_pack_float  KERNEL_JOIN(gemm_pack_, float, ISA)
 #define gemm_pack_double KERNEL_JOIN(gemm_pack_, double, ISA)
 
+/* The product of two matrices or, where ta or tb is true, of their transposes. */
+static inline Gemm gemm_of(const void *a, bool ta, const void *b, bool tb, void *c,
+                           int64_t rows, int64_t columns, int64_t depth, DType dtype) {
+    return (Gemm){.rows = rows,
+                  .columns = columns,
+                  .depth = depth,
+                  .a = a,
+                  .a_row = ta ? 1 : depth,
+                  .a_depth = ta ? rows : 1,
+                  .b = b,
+                  .b_depth = tb ? 1 : columns,
+                  .b_column = tb ? depth : 1,
+                  .c = c,
+                  .c_row = columns,
+                  .dtype = dtype};
+}
+
 GemmCut gemm_cut(int64_t rows, int64_t columns, int64_t depth, DType dtype);
 void gemm_narrow(Gemm *g, const GemmCut *cut,
                  int64_t part); /* from the whole to one part */

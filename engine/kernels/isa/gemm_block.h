@@ -1,5 +1,5 @@
-/* A matrix product block by block: a part of B is packed so that the tiles stream it,
- * then all rows of A pass over it. Included once for each REAL. */
+/* A matrix product block by block: all rows of A pass over a part of B, which is packed
+ * where the tiles could not stream it as it lies. Included once for each REAL. */
 #ifndef CDL_KERNELS_ISA_GEMM_BLOCK_H
 #define CDL_KERNELS_ISA_GEMM_BLOCK_H
 #include "kernels/isa/gemm.h"
@@ -15,18 +15,26 @@ enum {
     PACK_ROWS = 16
 };
 
-/* With AVX-512 most blocks are one panel, and packing A costs more than it saves. */
+/* With AVX-512 a row of a panel is four whole lines, which the tiles stream from the second
+ * level as fast from B itself, whatever its stride; and packing A costs more than it saves,
+ * for most blocks are one panel. Narrower panels are streamed from B only where its rows do
+ * not fall on one another in the first level, that is not a multiple of STRIDE apart. */
+enum { STRIDE = 4096 };
 #if defined(__AVX512F__)
 #define TURN_A 0
+enum { DIRECT_DEPTH = 512 };
+static bool streams(int64_t b_depth) { return true; }
 #else
 #define TURN_A 1
+enum { DIRECT_DEPTH = DEPTH };
+static bool streams(int64_t b_depth) {
+    return b_depth * (int64_t)sizeof(REAL) % STRIDE != 0;
+}
 #endif
 
-/* Packed A: TURNED_ROWS rows. It is used where A's columns lie a multiple of TURN_STRIDE
- * bytes apart, which fall on one another in the first level cache, and where each tile
- * passes over several panels. The gap keeps the packed tiles from doing the same. */
+/* Packed A: TURNED_ROWS rows. It is used where A's columns lie a multiple of STRIDE
+ * bytes apart, and where each tile passes over several panels. The gap keeps the packed tiles from doing the same. */
 enum {
-    TURN_STRIDE = 4096,
     TURNED_ROWS = 512 / sizeof(REAL),
     TURNED_GAP = 64 / sizeof(REAL),
     TURNED_TILES = (TURNED_ROWS + TILE_2 - 1) / TILE_2,
@@ -131,7 +139,7 @@ static void block_rows(Tile *tile, int64_t rows, const REAL *b, int64_t columns,
     const int tallest = tile_rows[vectors_of(columns < PANEL ? columns : PANEL) - 1];
     const int64_t tiles = chunks(rows, tallest);
     const bool turn = TURN_A && a_row == 1 && columns > PANEL &&
-                      tile->a_depth * (int64_t)sizeof(REAL) % TURN_STRIDE == 0;
+                      tile->a_depth * (int64_t)sizeof(REAL) % STRIDE == 0;
     if (turn) pack_tiles(a, tile->a_depth, tile->depth, rows, tiles, turned);
     const REAL *next = turned;
     for (int64_t i = 0, m = 0; i < tiles; i++) {
@@ -201,12 +209,13 @@ static void gemm_blocks(const Gemm *g) {
     }
     REAL packed[DEPTH * WIDTH] __attribute__((aligned(64)));
     const bool is_thin = g->rows <= THIN_ROWS && g->b_column == 1;
-    const int64_t deeps = g->depth > 0 && !is_thin ? chunks(g->depth, DEPTH) : 1;
     const int64_t talls = TURN_A && g->a_row == 1 ? chunks(g->rows, TURNED_ROWS) : 1;
     for (int64_t n = 0; n < g->columns; n += WIDTH) {
         int64_t columns = g->columns - n < WIDTH ? g->columns - n : WIDTH;
-        bool direct =
-            is_thin || (g->rows < PACK_ROWS && g->b_column == 1 && columns % VW == 0);
+        bool direct = is_thin || (g->b_column == 1 && columns % VW == 0 &&
+                                  (g->rows < PACK_ROWS || streams(g->b_depth)));
+        int64_t deepest = is_thin ? g->depth : direct ? DIRECT_DEPTH : DEPTH;
+        int64_t deeps = g->depth > 0 ? chunks(g->depth, deepest) : 1;
         for (int64_t i = 0; i < deeps; i++) {
             int64_t k = g->depth * i / deeps, depth = g->depth * (i + 1) / deeps - k;
             bool end = i == deeps - 1;

@@ -25,12 +25,12 @@ enum {
 };
 enum { LIBRARY_COLUMNS = 256, GROUP_WORK = 1 << 17 };
 
-/* LIBRARY: the multiply-adds from which OpenBLAS is used. With AVX-512 these kernels are as
- * fast; with AVX2 and below the library is a little faster on very large products. */
+/* With AVX-512 these kernels are as fast as OpenBLAS; with AVX2 and below the library is a
+ * little faster on very large products. */
 #if defined(__AVX512F__)
 static const double library_from = INFINITY;
 #else
-static const double library_from = 0x1p30;
+static const double library_from = BLAS_WORK;
 #endif
 
 static bool library_wanted(const int64_t *n) {
@@ -107,19 +107,8 @@ static Gemm product(const Call *call, int64_t batch) {
     const int64_t *n = call->note;
     const Operand *a = &call->in[0], *b = &call->in[1], *c = &call->out[0];
     const int64_t element = c->dtype == DTYPE_FLOAT32 ? 4 : 8;
-    const bool ta = call->attrs.i[0] != 0, tb = call->attrs.i[1] != 0;
-    Gemm g = {.rows = n[ROWS],
-              .columns = n[COLUMNS],
-              .depth = n[DEPTH],
-              .a = a->data,
-              .a_row = ta ? 1 : n[DEPTH],
-              .a_depth = ta ? n[ROWS] : 1,
-              .b = b->data,
-              .b_depth = tb ? 1 : n[COLUMNS],
-              .b_column = tb ? n[DEPTH] : 1,
-              .c = c->data,
-              .c_row = n[COLUMNS],
-              .dtype = c->dtype};
+    Gemm g = gemm_of(a->data, call->attrs.i[0] != 0, b->data, call->attrs.i[1] != 0,
+                     c->data, n[ROWS], n[COLUMNS], n[DEPTH], c->dtype);
     if (n[BATCH] > 1) {
         g.a = (const char *)g.a + batch_offset(a, &c->shape, batch) * element;
         g.b = (const char *)g.b + batch_offset(b, &c->shape, batch) * element;

@@ -255,6 +255,16 @@ static const Case cases[] = {
     UPDATE(
         OP_adam_update, {{0}, {0}}, 9,
         {T1(F, 90), T1(F, 90), T1(F, 90), T1(F, 90), T0(F), T0(F), T0(F), T0(F), T0(I)}),
+    UPDATE(OP_matmul_sgd_update, {{0, 0, 0, 1}, {0}}, 4,
+           {T2(F, 190, 150), T2(F, 190, 70), T0(F), T2(F, 150, 70)}),
+    UPDATE(OP_matmul_momentum_update, {{0, 0, 1, 1}, {0}}, 6,
+           {T2(F, 90, 300), T2(F, 90, 300), T2(F, 70, 90), T0(F), T0(F), T2(F, 300, 70)}),
+    UPDATE(OP_matmul_rmsprop_update, {{1, 0, 0, 0}, {0}}, 10,
+           {T2(F, 200, 9), T2(F, 200, 9), T2(F, 200, 9), T0(F), T2(F, 200, 70), T0(F),
+            T0(F), T0(F), T0(F), T2(F, 70, 9)}),
+    UPDATE(OP_matmul_adam_update, {{0, 0, 1, 0}, {0}}, 10,
+           {T2(F, 300, 200), T2(F, 300, 200), T2(F, 300, 200), T2(F, 70, 300), T0(F),
+            T0(F), T0(F), T0(F), T0(I), T2(F, 70, 200)}),
 };
 
 /* clang-format on */

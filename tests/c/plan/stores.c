@@ -212,6 +212,41 @@ static void optimizer_in_place(void) {
     for (int k = 0; k < 3; k++) variable_release(s[k]);
 }
 
+/* Where nothing else reads a gradient that is a product, the row computes it itself: the
+ * bits are the same, and no step writes it. */
+static void optimizer_with_product(void) {
+    for (int fetched = 0; fetched < 2; fetched++) {
+        Graph *g = graph_new();
+        Variable *s[3];
+        Shape square = shape_of(2, 150L, 150L), tall = shape_of(2, 90L, 150L);
+        for (int k = 0; k < 3; k++) s[k] = random_variable("s", DTYPE_FLOAT32, square);
+        for (int64_t k = 0; k < tensor_size(&s[2]->value); k++)
+            ((float *)s[2]->value.data)[k] = 0.5f;
+        NodeId x[2] = {graph_input(g, 0, type_of(DTYPE_FLOAT32, tall)),
+                       graph_input(g, 1, type_of(DTYPE_FLOAT32, tall))};
+        NodeId product = graph_op(g, OP_matmul, &(Attrs){.i = {1, 0}}, 2, x);
+        NodeId row = adam(g, s[0], s[1], s[2], product);
+        PlanStore stores[] = {{s[0], row}, {s[1], row + 1}, {s[2], row + 2}};
+        Tensor ports[2] = {random_tensor(DTYPE_FLOAT32, tall),
+                           random_tensor(DTYPE_FLOAT32, tall)};
+        Tensor *value = calloc((size_t)g->count, sizeof *value);
+        CHECK(eager_run(g, ports, value, NULL));
+        Plan *plan = plan_new(g, 2, fetched, &product, 3, stores, NULL);
+        CHECK(count_text(plan, "copy(") == 0);
+        CHECK(count_text(plan, "= matmul_adam_update(") == !fetched);
+        CHECK(count_text(plan, "= matmul(") == fetched);
+        for (int p = 0; p < 2; p++) plan_bind(plan, p, ports[p].data);
+        CHECK(plan_run(plan, NULL));
+        for (int k = 0; k < 3; k++) CHECK(holds(s[k], &value[row + k]));
+        release_all(g->count, value);
+        free(value);
+        release_all(2, ports);
+        plan_free(plan);
+        graph_free(g);
+        for (int k = 0; k < 3; k++) variable_release(s[k]);
+    }
+}
+
 /* What the row computes for one variable may not be written over another one that it
  * reads. */
 static void optimizer_crossed(void) {
@@ -393,6 +428,6 @@ static void wrong_types_are_refused(void) {
 
 TEST_MAIN(update_in_place, old_value_read_later, not_over_a_matrix_operand,
           swap_and_rotate, shared_same_and_double, leaves_stored, optimizer_in_place,
-          optimizer_crossed, captured_variable_memory, failures,
+          optimizer_with_product, optimizer_crossed, captured_variable_memory, failures,
           updates_move_behind_faults, port_reads_the_variable,
           harmless_rows_do_not_count_as_failing, wrong_types_are_refused)
