@@ -1,8 +1,7 @@
 /* core.run_loop: a run of the training loop (train/fit.h) with its host in Lua.
  *
  *     core.run_loop {
- *       kind = "fit" | "evaluate" | "predict",         -- or "train_step" | "test_step" |
- *                                                      -- "predict_step": one batch
+ *       kind = "fit" | "evaluate" | "predict",
  *       train = part, test = part, predict = part,     -- the parts that the kind needs
  *       first_epoch =, last_epoch =, validation_every = | validation_epochs = {...},
  *       model =, callbacks = {...},                    -- the live list
@@ -160,13 +159,12 @@ static const FitHost host = {
 typedef struct RunKind {
     const char *name;
     FitMode mode;
-    bool step; /* one batch, no hooks */
 } RunKind;
 
 static const RunKind run_kinds[] = {
-    {"fit", FIT_TRAIN, false},       {"evaluate", FIT_TEST, false},
-    {"predict", FIT_PREDICT, false}, {"train_step", FIT_TRAIN, true},
-    {"test_step", FIT_TEST, true},   {"predict_step", FIT_PREDICT, true},
+    {"fit", FIT_TRAIN},
+    {"evaluate", FIT_TEST},
+    {"predict", FIT_PREDICT},
 };
 
 static const RunKind *read_kind(lua_State *L) {
@@ -182,7 +180,6 @@ static const RunKind *read_kind(lua_State *L) {
 }
 
 static bool run_kind(Run *run, const RunKind *kind, Err *err) {
-    if (kind->step) return fit_step(&run->fit, kind->mode, err);
     switch (kind->mode) {
     case FIT_TRAIN:
         return fit_train(&run->fit, err);
@@ -193,7 +190,7 @@ static bool run_kind(Run *run, const RunKind *kind, Err *err) {
     }
 }
 
-/* What evaluate and the steps return: the metrics' values in order. */
+/* What evaluate returns: the metrics' values in order. */
 static int collect_values(lua_State *L) {
     Run *run = run_self(L);
     run_push_results(L, run, run->mode, true);
@@ -212,7 +209,7 @@ static int collect_outputs(lua_State *L) {
 
 static bool push_values(Run *run, const RunKind *kind, Err *err) {
     if (kind->mode == FIT_PREDICT) return run_protected(run, collect_outputs, true, err);
-    if (kind->mode == FIT_TRAIN && !kind->step) {
+    if (kind->mode == FIT_TRAIN) {
         lua_pushnil(run->L);
         return true;
     }
@@ -276,9 +273,9 @@ static int run_loop(lua_State *L) {
     Err err = {0};
     run->outer = run_current(L);
     run_set_current(L, run);
-    if (!kind->step) signals_enter_fit();
+    signals_enter_fit();
     bool ok = run_kind(run, kind, &err) && push_values(run, kind, &err);
-    if (!kind->step) signals_leave_fit();
+    signals_leave_fit();
     run_set_current(L, run->outer);
     if (run->profiled) {
         run_push_profile(L, run);

@@ -7,21 +7,6 @@ const char *run_mode_name(FitMode mode) {
     return names[mode];
 }
 
-/* A metric's value: a number, or nested arrays for one with axes. */
-static const char *push_value(lua_State *L, const Operand *value, int axis,
-                              const char *at) {
-    if (axis == value->shape.ndim) {
-        lua_pushnumber(L, dtype_load(value->dtype, at));
-        return at + dtype_size(value->dtype);
-    }
-    lua_createtable(L, (int)value->shape.dim[axis], 0);
-    for (int64_t i = 1; i <= value->shape.dim[axis]; i++) {
-        at = push_value(L, value, axis + 1, at);
-        lua_rawseti(L, -2, i);
-    }
-    return at;
-}
-
 /* The plan and its names are asked for once a run: spec.results(mode). */
 static Plan *results_plan(lua_State *L, Run *run, FitMode mode) {
     if (run->results[mode]) return run->results[mode];
@@ -45,8 +30,7 @@ void run_push_results(lua_State *L, Run *run, FitMode mode, bool as_list) {
     lua_createtable(L, as_list ? n : 0, as_list ? 0 : n);
     for (int k = 0; k < n; k++) {
         if (!as_list) lua_rawgeti(L, -2, k + 1);
-        const Operand *value = plan_output(plan, k);
-        push_value(L, value, 0, value->data);
+        script_push_value(L, plan_output(plan, k));
         if (as_list)
             lua_rawseti(L, -2, k + 1);
         else

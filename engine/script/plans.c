@@ -47,12 +47,17 @@ static void push_output(lua_State *L, const Operand *output) {
     script_push_tensor(L, copy);
 }
 
-/* Stack: plan, inputs. Pushes the outputs. */
-static int run_plan(lua_State *L, Plan *plan) {
+/* Stack: plan, inputs. */
+static void run_on(lua_State *L, Plan *plan) {
     int count = lua_gettop(L) - 1;
     for (int port = 0; port < count; port++) bind_input(L, plan, port);
     Err err = {0};
     if (!plan_run(plan, &err)) script_error(L, &err);
+}
+
+/* The same; pushes the outputs. */
+static int run_plan(lua_State *L, Plan *plan) {
+    run_on(L, plan);
     int n_out = plan_outputs(plan);
     luaL_checkstack(L, n_out + 4, "too many outputs");
     for (int k = 0; k < n_out; k++) push_output(L, plan_output(plan, k));
@@ -75,6 +80,38 @@ static int plan_try(lua_State *L) {
                 shape_equal(&tensor->shape, &want->shape);
     }
     return takes ? run_plan(L, plan) : 0;
+}
+
+static const char *push_value(lua_State *L, const Operand *value, int axis,
+                              const char *at) {
+    if (axis == value->shape.ndim) {
+        lua_pushnumber(L, dtype_load(value->dtype, at));
+        return at + dtype_size(value->dtype);
+    }
+    lua_createtable(L, (int)value->shape.dim[axis], 0);
+    for (int64_t i = 1; i <= value->shape.dim[axis]; i++) {
+        at = push_value(L, value, axis + 1, at);
+        lua_rawseti(L, -2, i);
+    }
+    return at;
+}
+
+void script_push_value(lua_State *L, const Operand *value) {
+    luaL_checkstack(L, SHAPE_MAX + 2, NULL);
+    push_value(L, value, 0, value->data);
+}
+
+/* plan:values(inputs...) -> list of the outputs as numbers, or nested arrays */
+static int plan_values(lua_State *L) {
+    Plan *plan = script_check_plan(L, 1);
+    run_on(L, plan);
+    int n_out = plan_outputs(plan);
+    lua_createtable(L, n_out, 0);
+    for (int k = 0; k < n_out; k++) {
+        script_push_value(L, plan_output(plan, k));
+        lua_rawseti(L, -2, k + 1);
+    }
+    return 1;
 }
 
 static int plan_about(lua_State *L) {
@@ -204,11 +241,15 @@ static int core_limits(lua_State *L) {
 
 static const luaL_Reg plan_meta[] = {
     {"__gc", plan_gc}, {"__close", plan_gc}, {NULL, NULL}};
-static const luaL_Reg plan_methods[] = {
-    {"run", plan_call},           {"try", plan_try},
-    {"info", plan_about},         {"dump", plan_text},
-    {"profile_start", plan_time}, {"profile_stop", plan_time_no_more},
-    {"profile", plan_times},      {NULL, NULL}};
+static const luaL_Reg plan_methods[] = {{"run", plan_call},
+                                        {"try", plan_try},
+                                        {"values", plan_values},
+                                        {"info", plan_about},
+                                        {"dump", plan_text},
+                                        {"profile_start", plan_time},
+                                        {"profile_stop", plan_time_no_more},
+                                        {"profile", plan_times},
+                                        {NULL, NULL}};
 
 /* core.plan_debug(poison, optimize): test switches of the planner */
 static int core_plan_debug(lua_State *L) {

@@ -63,6 +63,8 @@ void script_new_holder(lua_State *L, const char *name, lua_CFunction close);
 
 /* ---- plans.c ---- */
 Plan *script_check_plan(lua_State *L, int index);
+/* An output as a number, or nested arrays where it has axes. */
+void script_push_value(lua_State *L, const Operand *output);
 
 /* One function of each file that fills the core table on top of the stack. */
 void script_open_tensor(lua_State *L);

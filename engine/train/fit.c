@@ -321,17 +321,6 @@ bool fit_predict(Fit *fit, Err *err) {
     return finish(fit, ok, &failure, err);
 }
 
-bool fit_step(Fit *fit, FitMode mode, Err *err) {
-    Batch batch;
-    if (mode != FIT_PREDICT && !fit->host->reset(fit, mode, err)) return false;
-    if (!source_start(fit->part[mode].source, 1, err)) return false;
-    if (source_next(fit->part[mode].source, &batch, err) != SOURCE_BATCH) return false;
-    Plan *plan = step_run(fit, mode, &batch, err);
-    if (!plan) return false;
-    return mode != FIT_PREDICT ||
-           collect_add(&fit->collect, plan, batch.rows, batch.rows, err);
-}
-
 const char *fit_outcome_name(FitOutcome outcome) {
     static const char *const names[] = {"completed", "stop_training", "interrupted",
                                         "error"};

@@ -108,8 +108,6 @@ struct Fit {
 bool fit_train(Fit *fit, Err *err);
 bool fit_test(Fit *fit, Err *err);    /* evaluate */
 bool fit_predict(Fit *fit, Err *err); /* fills fit->collect */
-/* One batch of the mode's source, with fresh metrics and without hooks. */
-bool fit_step(Fit *fit, FitMode mode, Err *err);
 void fit_release(Fit *fit);
 
 const char *fit_outcome_name(FitOutcome outcome); /* "completed", "stop_training", ... */

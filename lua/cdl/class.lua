@@ -15,11 +15,13 @@ local core = require "cdl.core"
 
 local M = {}
 
+-- A class without such a table shows its parent's.
 local function find_accessor(class, where, key)
-  while class do
-    local accessors = rawget(class, where)
-    if accessors and accessors[key] then return accessors[key] end
+  local accessors = class[where]
+  while accessors do
+    if accessors[key] then return accessors[key] end
     class = class.super
+    accessors = class and class[where]
   end
 end
 

@@ -52,17 +52,19 @@ local function pack_outputs(model, outputs)
   return outputs[1]
 end
 
+-- The plan of a mode for batches with such specs.
+local function program(model, mode, data, specs)
+  specs.x, specs.y, specs.w = data.n_x, data.n_y, data.n_w
+  specs.x_spec, specs.y_spec = data.x.spec, data.y and data.y.spec
+  return model:_program(mode, specs)
+end
+
 -- What every run gives the loop. data: from fit_data.read, whose counts of leaves go with the
 -- specs of each batch.
 local function new_run(model, kind, data_of)
   return {
     kind = kind, model = model, callbacks = {},
-    program = function(mode, specs)
-      local data = data_of[mode]
-      specs.x, specs.y, specs.w = data.n_x, data.n_y, data.n_w
-      specs.x_spec, specs.y_spec = data.x.spec, data.y and data.y.spec
-      return model:_program(mode, specs)
-    end,
+    program = function(mode, specs) return program(model, mode, data_of[mode], specs) end,
     results = function(mode) return model:_results(mode) end,
     reset = function(mode) model:_reset_metrics(mode) end,
     pack = function(outputs) return pack_outputs(model, outputs) end,
@@ -290,12 +292,17 @@ function M.predict(...)
   return pack_outputs(model, values)
 end
 
+-- The plan of a mode for all of the data as one batch.
+local function whole_program(model, mode, data)
+  return program(model, mode, data, fit_data.batch_specs(data, data.rows))
+end
+
 -- One batch, without hooks: the values of that batch alone.
-local function step(model, kind, mode, data)
-  local run = new_run(model, kind, { [mode] = data })
-  run[mode] = part(data, data.rows)
-  local _, values = execute(run)
-  return values
+local function step(model, mode, data)
+  local plan = whole_program(model, mode, data)
+  model:_reset_metrics(mode)
+  plan:run(table.unpack(data.leaves))
+  return (model:_results(mode)):values()
 end
 
 --- model:train_on_batch(x [, y [, options]]): one step; returns the values of that batch alone.
@@ -306,8 +313,7 @@ function M.train_on_batch(...)
   if args.class_weight ~= nil then
     data = fit_data.weigh_classes("train_on_batch", data, args.class_weight)
   end
-  return give_values(args.model, "train", step(args.model, "train_step", "train", data),
-    args.return_dict)
+  return give_values(args.model, "train", step(args.model, "train", data), args.return_dict)
 end
 
 --- model:test_on_batch(x [, y [, options]]): the values of that batch alone.
@@ -315,14 +321,13 @@ function M.test_on_batch(...)
   local args = arguments.test_on_batch:read(...)
   args.model:need_compiled "test_on_batch"
   local data = fit_data.read("test_on_batch", args.model, args.x, args.y, args.sample_weight)
-  return give_values(args.model, "test", step(args.model, "test_step", "test", data),
-    args.return_dict)
+  return give_values(args.model, "test", step(args.model, "test", data), args.return_dict)
 end
 
 local function predict_batch(...)
   local args = arguments.predict_on_batch:read(...)
   local model, data = args.model, fit_data.read("predict_on_batch", args.model, args.x)
-  local plan = build(new_run(model, "predict_step", { predict = data }), "predict", data, data.rows)
+  local plan = whole_program(model, "predict", data)
   if #data.leaves == 1 then model:_remember_prediction(plan) end
   return pack_outputs(model, { plan:run(table.unpack(data.leaves)) })
 end

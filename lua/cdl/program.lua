@@ -124,33 +124,47 @@ function Model:_known_prediction()
   end
 end
 
-local function trackers_plan(self, mode, what, body)
+-- A plan without inputs about a mode's metrics, made by `make` where it is not known yet.
+local function trackers_plan(self, mode, what, make)
   trackers.start(self)
   local plans = self._results_plans
   local key = what .. mode
-  if not plans[key] then plans[key] = core.trace(body, {}, trackers.twins(self, mode)) end
-  return plans[key]
+  local known = plans[key]
+  if not known then
+    local body, names = make(self, mode)
+    known = { plan = core.trace(body, {}, trackers.twins(self, mode)), names = names }
+    plans[key] = known
+  end
+  return known
+end
+
+local function make_results(self, mode)
+  local names, list = {}, trackers.ordered(self, mode)
+  for i, tracker in ipairs(list) do names[i] = tracker.name end
+  return function()
+    local results = {}
+    for i, tracker in ipairs(list) do results[i] = tracker.metric:result() end
+    return results
+  end, names
+end
+
+local function make_reset(self)
+  return function()
+    for _, tracker in ipairs(self._trackers.list) do tracker.metric:reset_state() end
+    return {}
+  end
 end
 
 --- The plan without inputs whose outputs are the metrics' results, and their names: loss, losses of
 -- outputs, metrics. Known after the first program of that mode.
 function Model:_results(mode)
-  trackers.start(self)
-  local names, list = {}, trackers.ordered(self, mode)
-  for i, tracker in ipairs(list) do names[i] = tracker.name end
-  return trackers_plan(self, mode, "results", function()
-    local results = {}
-    for i, tracker in ipairs(list) do results[i] = tracker.metric:result() end
-    return results
-  end), names
+  local known = trackers_plan(self, mode, "results", make_results)
+  return known.plan, known.names
 end
 
 --- Sets the metrics of a mode back to their start.
 function Model:_reset_metrics(mode)
-  trackers_plan(self, mode, "reset", function()
-    for _, tracker in ipairs(self._trackers.list) do tracker.metric:reset_state() end
-    return {}
-  end):run()
+  trackers_plan(self, mode, "reset", make_reset).plan:run()
 end
 
 --- "max", "min" or nil: where a metric's improvement lies (callbacks' mode "auto").

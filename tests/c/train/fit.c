@@ -490,15 +490,6 @@ static void predict_joins_batches(void) {
     finish(&fit);
 }
 
-static void one_step_without_hooks(void) {
-    Fit fit = start(6, (TensorSourceOptions){.batch = 6});
-    CHECK(fit_step(&fit, FIT_TRAIN, NULL));
-    CHECK(sum_now() == 21 && host_state.resets == 1 && host_state.events[0] == 0);
-    CHECK(fit_step(&fit, FIT_PREDICT, NULL));
-    CHECK(fit.collect.rows == 6 && host_state.resets == 1);
-    finish(&fit);
-}
-
 static void a_step_allocates_nothing(void) {
     Fit fit = start(64, twos);
     without_validation(&fit);
@@ -513,5 +504,5 @@ static void a_step_allocates_nothing(void) {
 TEST_MAIN(events_in_order, only_hooks_that_exist, a_wish_to_stop, steps_go_on_over_epochs,
           epochs_from_to, validation_when_it_is_due, an_interrupt_ends_in_good_order,
           an_error_in_a_hook, plans_by_shape, shuffled_epochs_hold_all_rows,
-          predict_joins_batches, one_step_without_hooks, a_step_allocates_nothing,
+          predict_joins_batches, a_step_allocates_nothing,
           goes_on_within_a_pass, is_moved, stays_stopped)
