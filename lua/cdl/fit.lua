@@ -86,20 +86,28 @@ local function execute(run)
   core.raise(values, where)
 end
 
--- Runs the loop with its steps timed.
-local function run_profiled(run, path)
+-- The same with its steps timed. path: of a file for the trace, or true for none. What was found comes
+-- last. A run inside one that is timed counts as a part of that.
+local function execute_timed(run, path)
+  if profile.is_on(run.model) then return execute(run) end
   local start, found = core.clock(), nil
   profile.start(run.model)
+  local outcome, values
   do
     local _ <close> = setmetatable({}, { __close = function() found = profile.stop(run.model) end })
-    execute(run)
+    outcome, values = execute(run)
   end
   print(profile.text(found, core.clock() - start))
   if type(path) == "string" then
     local written, problem = core.write_text(path, profile.trace(found))
-    if not written then core.warn(("fit: no trace is written: %s"):format(problem)) end
+    if not written then core.warn(("%s: no trace is written: %s"):format(run.kind, problem)) end
   end
-  return found
+  return outcome, values, found
+end
+
+local function perform(run, args)
+  if args.profile then return execute_timed(run, args.profile) end
+  return execute(run)
 end
 
 local function part(data, batch, steps)
@@ -219,10 +227,8 @@ function M.fit(...)
   local has_ended = keeper and keeper:start(fit_keeper.identify(run, args, data_of)) or false
   if has_ended then
     history.stop_reason = "completed"
-  elseif args.profile then
-    history.steps = run_profiled(run, args.profile)
   else
-    execute(run)
+    history.steps = select(3, perform(run, args))
   end
   if type(run.profile) == "table" then
     history.profile = callback_profile.name(run.profile, list)
@@ -274,7 +280,7 @@ function M.evaluate(...)
   run.test = part(data, batch, args.steps)
   build(run, "test", data, batch)
   start_evaluation(run, "evaluate", args, data, batch)
-  local _, values = execute(run)
+  local _, values = perform(run, args)
   return give_values(model, "test", values, args.return_dict)
 end
 
@@ -288,7 +294,7 @@ function M.predict(...)
   run.predict = part(data, batch, args.steps)
   build(run, "predict", data, batch)
   start_evaluation(run, "predict", args, data, batch)
-  local _, values = execute(run)
+  local _, values = perform(run, args)
   return pack_outputs(model, values)
 end
 

@@ -13,6 +13,8 @@ local common = {
     doc = "0 silent, 1 a bar, 2 a line an epoch; 'auto' is 1 on a terminal, else 2" },
   callbacks = { "callbacks", "any", doc = "a callback or a list of them" },
   sample_weight = { "sample_weight", "any", doc = "a weight for each sample" },
+  profile = { "profile", "boolean|string", false,
+    doc = "print where the time of a step goes, at the end; a path: write a trace there, too" },
 }
 
 M.fit = signature.new("fit", {
@@ -36,8 +38,7 @@ M.fit = signature.new("fit", {
   { "validation_freq", "any", 1, doc = "validate in every n-th epoch, or in a list of epochs" },
   { "resume", "string",
     doc = "folder: keeps the run there, saved each epoch and each minute; goes on with one that was cut short" },
-  { "profile", "boolean|string", false,
-    doc = "print where the time of a step goes, at the end; a path: write a trace there, too" },
+  common.profile,
   { "keep_epochs", "integer", min = 0,
     doc = "so many states after an epoch stay in memory, for model:rewind(epoch); 10 in at most 32 MB if left out" },
   { "profile_callbacks", "boolean", false, doc = "print what each callback's hooks cost, at the end" },
@@ -51,6 +52,7 @@ M.evaluate = signature.new("evaluate", {
   { "steps", "integer", min = 1, doc = "number of batches; all when left out" },
   common.callbacks,
   { "return_dict", "boolean", false, doc = "a table by name in place of several values" },
+  common.profile,
 }, { method = true, doc = "the loss and the metrics on data, as several values" })
 
 M.predict = signature.new("predict", {
@@ -59,6 +61,7 @@ M.predict = signature.new("predict", {
   common.batch_size, common.verbose,
   { "steps", "integer", min = 1, doc = "number of batches; all when left out" },
   common.callbacks,
+  common.profile,
 }, { method = true, doc = "the model's outputs for data" })
 
 --- 0, 1 or 2.

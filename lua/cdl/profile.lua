@@ -1,4 +1,5 @@
---- Where the time of a model's steps goes: fit{profile = true} prints it, and history.steps holds it.
+--- Where the time of a model's steps goes: fit, evaluate and predict print it with `profile = true`, and
+-- history.steps holds it.
 local core = require "cdl.core"
 local json = require "cdl.json"
 
@@ -14,6 +15,9 @@ function M.start(model, keep)
   rawset(model, "_profile", keep or KEPT)
   for plan in pairs(model:_plans()) do plan:profile_start(keep or KEPT) end
 end
+
+--- Whether the model's steps are timed now.
+function M.is_on(model) return rawget(model, "_profile") ~= nil end
 
 --- Ends that and gives what was found: a list of { mode =, info =, runs =, seconds =, copying =,
 -- copied_bytes =, threads =, steps = {{ op =, path =, where =, seconds =, flops =, bytes =, parts = },
@@ -106,7 +110,7 @@ local function plan_text(found, limits, lines)
   end
 end
 
---- The profile as tables in text. seconds: of the whole fit.
+--- The profile as tables in text. seconds: of the whole run.
 function M.text(list, seconds)
   local limits, lines, inside = core.limits(), {}, 0
   for _, found in ipairs(list) do

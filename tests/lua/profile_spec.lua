@@ -52,6 +52,31 @@ describe("fit's profile", function()
     end
   end)
 
+  it("is there for evaluate and predict, too, which give what they give without", function()
+    local model = new_model()
+    local text, loss = printed(function()
+      return model:evaluate(x, y, { verbose = 0, batch_size = 8, profile = true })
+    end)
+    assert.matches("^test: 3 steps of ", text)
+    assert.are.equal(model:evaluate(x, y, { verbose = 0, batch_size = 8 }), loss)
+    local rows
+    text, rows = printed(function() return model:predict(x, { verbose = 0, batch_size = 8, profile = true }) end)
+    assert.matches("^predict: 3 steps of ", text)
+    assert.are.same(model:predict(x, { verbose = 0, batch_size = 8 }):totable(), rows:totable())
+  end)
+
+  it("takes a run inside a run as a part of that", function()
+    local model, inner = new_model(), nil
+    local text, history = printed(function()
+      return model:fit(x, y, { verbose = 0, profile = true, callbacks = { on_epoch_end = function()
+        inner = model:evaluate(x, y, { verbose = 0, profile = true })
+      end } })
+    end)
+    assert.is_number(inner)
+    assert.matches("train: 1 steps", text)
+    assert.are.equal(2, #history.steps)
+  end)
+
   it("changes no result, and is over with the fit", function()
     local function trained(profile)
       cdl.random.seed(3)
