@@ -25,8 +25,8 @@ enum { CACHE_LINE = 64, POLLS_PER_LOOK = 64 };
 /* After this much spinning the CPU is offered to others: the awaited thread may need it.
  */
 #define SPIN_SELFISH 20e-6
-/* A run whose caller waited so long for workers that were awake met other processes on
- * their CPUs, which will be there for a while. */
+/* A small run whose caller waited so long for workers that were awake met other processes
+ * on their CPUs, which will be there for a while. */
 #define LATE     30e-6
 #define LATE_FOR 10e-3
 
@@ -44,6 +44,7 @@ static struct Pool {
     bool in_run, atfork_registered;
     pthread_t worker[POOL_MAX];
     double asked_at;   /* when pool_is_awake was last called */
+    bool small;        /* the next run is one of those that it is asked about */
     double late_until; /* workers are not expected on time before */
 
     /* A cache line for the start of a run and one for barriers: each travels between the
@@ -223,16 +224,18 @@ void pool_run(PoolFunction *function, void *context) {
     waited = 0;
     function(context, 0, pool.threads);
     pool_barrier();
-    if (awake && waited > LATE) pool.late_until = clock_now() + LATE_FOR;
+    if (awake && pool.small && waited > LATE) pool.late_until = clock_now() + LATE_FOR;
+    pool.small = false;
     pool.in_run = false;
     ftz_restore(before);
 }
 
 bool pool_is_awake(void) {
+    if (pool.workers > 0 && !pool.patient) return false; /* they sleep after each run */
     double now = clock_now();
     bool awake = now - pool.asked_at < SPIN_IDLE && now > pool.late_until;
     pool.asked_at = now;
-    return awake;
+    return pool.small = awake;
 }
 
 void pool_set_threads(int threads) {
