@@ -59,15 +59,25 @@ static void *open_library(void) {
     return NULL;
 }
 
+/* What a function of the library without arguments says; NULL: it has none such. */
+static const char *ask(void *library, const char *function) {
+    char *(*answer)(void) = (char *(*)(void))dlsym(library, function);
+    return answer ? answer() : NULL;
+}
+
 static void read_core(void *library, Blas *blas) {
-    char *(*core)(void) = (char *(*)(void))dlsym(library, "openblas_get_corename");
-    if (core) snprintf(blas->core, sizeof blas->core, "%s", core());
+    const char *core = ask(library, "openblas_get_corename");
+    if (core) snprintf(blas->core, sizeof blas->core, "%s", core);
+}
+
+static const char *configuration(void *library) {
+    const char *text = ask(library, "openblas_get_config");
+    return text ? text : "";
 }
 
 /* The library describes itself as "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ...". */
 static void read_version(void *library, Blas *blas) {
-    char *(*config)(void) = (char *(*)(void))dlsym(library, "openblas_get_config");
-    if (!config || sscanf(config(), "OpenBLAS %31s", blas->version) != 1)
+    if (sscanf(configuration(library), "OpenBLAS %31s", blas->version) != 1)
         snprintf(blas->version, sizeof blas->version, "of unknown version");
     struct link_map *map = NULL;
     if (!dlinfo(library, RTLD_DI_LINKMAP, &map) && map)
@@ -106,8 +116,52 @@ static void *open_with_one_thread(void) {
     return library;
 }
 
+enum { TRIAL = 3 };
+
+/* A small product, all numbers in it exact: a library that only calls itself OpenBLAS does
+ * not spoil results. */
+static bool computes(const Blas *blas) {
+    float a[TRIAL * TRIAL], b[TRIAL * TRIAL], c[TRIAL * TRIAL];
+    double x[TRIAL * TRIAL], y[TRIAL * TRIAL], z[TRIAL * TRIAL];
+    for (int i = 0; i < TRIAL * TRIAL; i++) {
+        x[i] = a[i] = (float)(i + 1);
+        y[i] = b[i] = (float)(i * i - 5);
+        z[i] = c[i] = 99;
+    }
+    blas->sgemm(BLAS_ROW_MAJOR, BLAS_PLAIN, BLAS_TRANSPOSED, TRIAL, TRIAL, TRIAL, 1, a,
+                TRIAL, b, TRIAL, 0, c, TRIAL);
+    blas->dgemm(BLAS_ROW_MAJOR, BLAS_TRANSPOSED, BLAS_PLAIN, TRIAL, TRIAL, TRIAL, 1, x,
+                TRIAL, y, TRIAL, 0, z, TRIAL);
+    for (int m = 0; m < TRIAL; m++) {
+        for (int n = 0; n < TRIAL; n++) {
+            double single = 0, twice = 0;
+            for (int k = 0; k < TRIAL; k++) {
+                single += a[m * TRIAL + k] * b[n * TRIAL + k];
+                twice += x[k * TRIAL + m] * y[k * TRIAL + n];
+            }
+            if (c[m * TRIAL + n] != (float)single || z[m * TRIAL + n] != twice)
+                return false;
+        }
+    }
+    return true;
+}
+
 static Blas loaded;
 static bool present;
+
+/* A library that was asked for and is no good is worth a warning. So is one that computes
+ * something else; one without our functions is somebody else's business. */
+static void refuse(void *library, const char *why, bool always) {
+    const char *wanted = getenv("CDL_BLAS");
+    const bool named = wanted && *wanted;
+    if (named || always)
+        log_warning("%s%s: %s; going without", named ? "CDL_BLAS=" : "",
+                    named          ? wanted
+                    : *loaded.path ? loaded.path
+                                   : "OpenBLAS",
+                    why);
+    dlclose(library);
+}
 
 static void load(void) {
     void *library = open_with_one_thread();
@@ -115,10 +169,12 @@ static void load(void) {
     loaded.sgemm = (BlasSgemm *)dlsym(library, "cblas_sgemm");
     loaded.dgemm = (BlasDgemm *)dlsym(library, "cblas_dgemm");
     if (!loaded.sgemm || !loaded.dgemm) {
-        const char *wanted = getenv("CDL_BLAS");
-        if (wanted && *wanted)
-            log_warning("CDL_BLAS=%s: it has no cblas_sgemm; going without", wanted);
-        dlclose(library);
+        refuse(library, "it has no cblas_sgemm and cblas_dgemm", false);
+        return;
+    }
+    /* Such a library takes other arguments under the same names. */
+    if (strstr(configuration(library), "USE64BITINT")) {
+        refuse(library, "its sizes have 64 bits", false);
         return;
     }
     void (*set_threads)(int) = (void (*)(int))dlsym(library, "openblas_set_num_threads");
@@ -126,7 +182,8 @@ static void load(void) {
     read_version(library, &loaded);
     read_core(library, &loaded);
     if (*loaded.core) choose_core(library, &loaded);
-    present = true;
+    present = computes(&loaded);
+    if (!present) refuse(library, "its products are wrong", true);
 }
 
 const Blas *blas_get(void) {
