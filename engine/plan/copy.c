@@ -73,6 +73,19 @@ static void strided_run(const Call *call, int64_t part) {
 const Kernel plan_strided_kernel = {.phase = {{chunk_parts, strided_run}}};
 
 /* Rows of 4 and 8 bytes (labels and the like) are copied without a call for each. */
+/* Rows lie anywhere, so the CPU does not see the next one coming: each line of a row asks for
+ * the same line of the next. */
+enum { LINE = 64, LONG_ROW = 1 << 14 };
+
+static void copy_row(char *to, const char *from, const char *next, size_t bytes) {
+    size_t at = 0;
+    for (; at + LINE <= bytes; at += LINE) {
+        __builtin_prefetch(next + at);
+        memcpy(to + at, from + at, LINE);
+    }
+    memcpy(to + at, from + at, bytes - at);
+}
+
 static void gather_rows(const Port *port, char *to, int64_t begin, int64_t end) {
     const int64_t *rows = port->rows;
     size_t bytes = port->row_bytes;
@@ -82,6 +95,13 @@ static void gather_rows(const Port *port, char *to, int64_t begin, int64_t end) 
     } else if (bytes == 8) {
         for (int64_t i = begin; i < end; i++)
             memcpy(to + i * 8, port->data + rows[i] * 8, 8);
+    } else if (bytes < LONG_ROW) {
+        for (int64_t i = begin; i < end; i++) {
+            const char *from = port->data + (size_t)rows[i] * bytes;
+            const int64_t next = rows[i + 1 < end ? i + 1 : i];
+            copy_row(to + (size_t)i * bytes, from, port->data + (size_t)next * bytes,
+                     bytes);
+        }
     } else {
         for (int64_t i = begin; i < end; i++)
             memcpy(to + (size_t)i * bytes, port->data + (size_t)rows[i] * bytes, bytes);

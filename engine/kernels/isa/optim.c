@@ -223,6 +223,15 @@ static void fetch(const Call *call, const Span *span) {
     }
 }
 
+/* Whole rows lie one after the other. */
+static void step_over(const Call *call, Span span, const Update *update) {
+    if (span.columns == span.stride) {
+        span.columns *= span.rows;
+        span.rows = 1;
+    }
+    update->step(call, &span);
+}
+
 static void product_run(const Call *call, int64_t part, const Update *update) {
     if (!call->out[0].size) return;
     float block[BLOCK] __attribute__((aligned(64)));
@@ -244,7 +253,7 @@ static void product_run(const Call *call, int64_t part, const Update *update) {
         span.at = at + row * span.stride;
         fetch(call, &span);
         gemm_run(&g);
-        update->step(call, &span);
+        step_over(call, span, update);
     }
 }
 

@@ -4,19 +4,24 @@
 
 #define PRAGMA(text) _Pragma(#text)
 
-/* One line in memory. Long ones: the extreme by a loop that vectorises, then its
- * place. */
+/* One line in memory: the extreme, then its place. Without branches where the line is short,
+ * for nobody can foretell them. */
 #define ARG_LINE(name, type, sign, kind)                                                 \
     static int64_t name##_line_##type(const type *x, int64_t n) {                        \
         int64_t best = 0;                                                                \
-        if (n < 32) {                                                                    \
-            for (int64_t i = 1; i < n; i++)                                              \
-                if ((x[i] sign x[best]) | ((x[i] != x[i]) & (x[best] == x[best])))       \
-                    best = i;                                                            \
-            return best;                                                                 \
-        }                                                                                \
         type extreme = x[0];                                                             \
         int odd = 0;                                                                     \
+        if (n < 32) {                                                                    \
+            for (int64_t i = 0; i < n; i++) {                                            \
+                extreme = x[i] sign extreme ? x[i] : extreme;                            \
+                odd |= x[i] != x[i];                                                     \
+            }                                                                            \
+            for (int64_t i = n - 1; i >= 0; i--) {                                       \
+                int64_t here = -(int64_t)(odd ? x[i] != x[i] : x[i] == extreme);         \
+                best = (i & here) | (best & ~here);                                      \
+            }                                                                            \
+            return best;                                                                 \
+        }                                                                                \
         PRAGMA(omp simd reduction(kind : extreme) reduction(| : odd))                    \
         for (int64_t i = 0; i < n; i++) {                                                \
             extreme = x[i] sign extreme ? x[i] : extreme;                                \
