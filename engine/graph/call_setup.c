@@ -23,14 +23,19 @@ static double operand_bytes(const Operand *operand) {
     return (double)operand->size * (double)dtype_size(operand->dtype);
 }
 
-double call_cost(const Kernel *kernel, const Call *call) {
-    if (kernel->cost) return kernel->cost(call);
-    /* Memory from the second-level cache or beyond, on one core: about 10 bytes a
-     * nanosecond. */
+double call_bytes(const Kernel *kernel, const Call *call) {
+    if (kernel->bytes) return kernel->bytes(call);
     double bytes = 0;
     for (int k = 0; k < call->n_in; k++) bytes += operand_bytes(&call->in[k]);
     for (int k = 0; k < call->n_out; k++) bytes += operand_bytes(&call->out[k]);
-    return 30 + bytes / 10;
+    return bytes;
+}
+
+/* Memory from the second-level cache or beyond, on one core: about 10 bytes a
+ * nanosecond. */
+double call_cost(const Kernel *kernel, const Call *call) {
+    if (kernel->cost) return kernel->cost(call);
+    return 30 + call_bytes(kernel, call) / 10;
 }
 
 int call_phases(const Kernel *kernel) {

@@ -22,6 +22,7 @@ void call_init(Call *call, const Kernel *kernel, const Attrs *attrs, int n_in,
                const Type in[], Operand *in_operands, int n_out, const Type out[],
                Operand *out_operands);
 size_t call_scratch(const Kernel *kernel, const Call *call); /* bytes; 0: none */
+double call_bytes(const Kernel *kernel, const Call *call);   /* read and written */
 double call_cost(const Kernel *kernel, const Call *call); /* nanoseconds on one thread */
 int call_phases(const Kernel *kernel);
 int64_t call_parts(const Kernel *kernel, const Call *call, int phase); /* at least 1 */

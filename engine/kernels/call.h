@@ -66,6 +66,8 @@ typedef struct Kernel {
     /* Additions and multiplications, where these and not memory are the limit (profiles);
      * NULL: memory is. */
     double (*flops)(const Call *call);
+    /* Bytes read and written, where that is not all of the operands; NULL: it is. */
+    double (*bytes)(const Call *call);
     KernelPhase phase[KERNEL_PHASES]; /* ends at the first with run == NULL */
 } Kernel;
 

@@ -52,15 +52,23 @@ static bool join_conv_and_pool(Draft *draft, NodeId id, const int32_t readers[])
     return true;
 }
 
-/* Rows of updates: where their gradient stands among the inputs, and the row that computes
- * it from a product itself. */
+/* Rows of updates: where their gradient stands among the inputs, behind p and the state; the
+ * row that computes it from a product itself, and the one that takes slices of it. */
 static const struct {
-    OpId update, with_product;
+    OpId update, with_product, with_slices;
     int gradient;
-} updates[] = {{OP_sgd_update, OP_matmul_sgd_update, 1},
-               {OP_momentum_update, OP_matmul_momentum_update, 2},
-               {OP_rmsprop_update, OP_matmul_rmsprop_update, 4},
-               {OP_adam_update, OP_matmul_adam_update, 3}};
+} updates[] = {{OP_sgd_update, OP_matmul_sgd_update, OP_sgd_rows, 1},
+               {OP_momentum_update, OP_matmul_momentum_update, OP_momentum_rows, 2},
+               {OP_adagrad_update, OP_matmul_adagrad_update, OP_adagrad_rows, 2},
+               {OP_rmsprop_update, OP_matmul_rmsprop_update, OP_rmsprop_rows, 4},
+               {OP_adam_update, OP_matmul_adam_update, OP_adam_rows, 3}};
+enum { UPDATES = sizeof updates / sizeof *updates };
+
+static int find_update(OpId op) {
+    int row = 0;
+    while (row < UPDATES && updates[row].update != op) row++;
+    return row;
+}
 
 /* A product of two matrices, and not by the library, whose bits are others. */
 static bool is_plain_product(const Draft *draft, const Node *node) {
@@ -76,10 +84,8 @@ static bool is_plain_product(const Draft *draft, const Node *node) {
 /* A gradient that is a product, and that an update alone reads, is used block by block. */
 static bool join_product_and_update(Draft *draft, NodeId id, const int32_t readers[]) {
     Node *node = &draft->nodes[id];
-    size_t row = 0;
-    while (row < sizeof updates / sizeof *updates && updates[row].update != node->op)
-        row++;
-    if (row == sizeof updates / sizeof *updates) return true;
+    const int row = find_update(node->op);
+    if (row == UPDATES) return true;
     const int gradient = updates[row].gradient;
     const NodeId below = node->in[gradient];
     const Node *product = &draft->nodes[below];
@@ -102,12 +108,49 @@ static bool join_product_and_update(Draft *draft, NodeId id, const int32_t reade
     return true;
 }
 
+/* A table of which a batch uses some rows (an embedding) has a gradient that is 0 but for
+ * these: scatter(slices, indices) writes it out, as large as the table, and the update reads
+ * it. An update that alone reads it takes the slices instead, and the indices in order, and
+ * adds them up where they belong. A gradient that is clipped, scaled, fetched or added to
+ * another one (a penalty, a table used twice) has other readers, and stays a tensor. */
+static bool join_rows_and_update(Draft *draft, NodeId id, const int32_t readers[]) {
+    Node *node = &draft->nodes[id];
+    const int row = find_update(node->op);
+    if (row == UPDATES) return true;
+    const int gradient = updates[row].gradient;
+    const NodeId below = node->in[gradient];
+    Node *scatter = &draft->nodes[below];
+    if (scatter->op != OP_scatter || scatter->attrs->i[0] != 0 || readers[below] > 1)
+        return true;
+    NodeId *in = arena_alloc(&draft->arena, ((size_t)node->n_in + 1) * sizeof *in);
+    NodeId *indices = arena_alloc(&draft->arena, sizeof *indices);
+    Attrs *attrs = arena_alloc(&draft->arena, sizeof *attrs);
+    if (!in || !indices || !attrs) return false;
+    memcpy(in, node->in, (size_t)node->n_in * sizeof *in);
+    in[gradient] = scatter->in[0];
+    in[node->n_in] = below;
+    node->op = updates[row].with_slices;
+    node->in = in;
+    node->n_in++;
+    node->path = scatter->path;
+    *indices = scatter->in[1];
+    *attrs = (Attrs){.i = {scatter->attrs->i[1]}};
+    const int64_t count = shape_size(&draft->nodes[*indices].type.shape);
+    scatter->op = OP_index_order;
+    scatter->type = (Type){DTYPE_INT64, {2, {2, count}}};
+    scatter->attrs = attrs;
+    scatter->n_in = 1;
+    scatter->in = indices;
+    return true;
+}
+
 bool draft_fuse(Draft *draft) {
     int32_t *readers;
     if (!count_readers(draft, &readers)) return false;
     for (NodeId id = 0; id < draft->count; id++)
         if (draft->live[id] && (!join_conv_and_pool(draft, id, readers) ||
-                                !join_product_and_update(draft, id, readers)))
+                                !join_product_and_update(draft, id, readers) ||
+                                !join_rows_and_update(draft, id, readers)))
             return false;
     return true;
 }

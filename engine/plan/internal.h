@@ -162,8 +162,8 @@ void plan_lifetimes(Plan *plan);
 void plan_join(Plan *plan);  /* slots address the blocks that theirs were joined into */
 void plan_reuse(Plan *plan); /* elementwise steps write over what dies in them */
 bool plan_place(Plan *plan, Err *err); /* offsets in scratch; sizes */
-/* Is operand k (inputs first) read or written element by element with the first output?
- */
+/* Is operand k (inputs first) read or written element by element with the first output,
+ * or as a part of what the step updates? */
 bool step_aligned(const Step *step, int k);
 /* May output `out` of the step be written over the block `block` that the step reads? */
 bool step_may_overwrite(const Plan *plan, const Step *step, int out, int32_t block);

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/pool.h"
+#include "graph/call_setup.h"
 #include "plan/internal.h"
 
 static void profile_free(PlanProfile *profile) {
@@ -71,11 +72,7 @@ StepInfo plan_step_info(const Plan *plan, int number) {
     const Call *call = &step->call;
     StepInfo info = {.name = step->name, .path = step->path, .where = step->where};
     if (step->kernel->flops) info.flops = step->kernel->flops(call);
-    for (int k = 0; k < call->n_in + call->n_out; k++) {
-        const Operand *operand =
-            k < call->n_in ? &call->in[k] : &call->out[k - call->n_in];
-        info.bytes += (double)operand->size * (double)dtype_size(operand->dtype);
-    }
+    info.bytes = call_bytes(step->kernel, call);
     for (int32_t p = 0; p < plan->n_phases; p++)
         if (plan->phases[p].step == number && plan->phases[p].parts > info.parts)
             info.parts = plan->phases[p].parts;

@@ -29,6 +29,12 @@ def two_classes(random, rows):
     return [x], [(x.sum(axis=1) > 0).astype("int32")]
 
 
+def tokens(random, rows):
+    """Words of a vocabulary of nine, of which some are in no batch."""
+    x = random.integers(0, 7, (rows, 4)).astype("int32")
+    return [x], [(x < 3).mean(axis=1, keepdims=True).astype("float32")]
+
+
 def small_images(random, rows):
     x, y = three_classes(random, rows)
     images = numpy.repeat(x[0][:, :, None], 3, axis=2)
@@ -58,6 +64,7 @@ TWO_IN_TWO_OUT = ("""
     return cdl.Model { inputs = { a, b }, outputs = { amount, answer } }
 """, two_in_two_out_keras)
 
+EMBEDDING = [("Embedding", dict(input_dim=9, output_dim=5)), "Flatten", ("Dense", dict(units=1))]
 REGRESSION = [("Dense", dict(units=6, activation="tanh")), ("Dense", dict(units=2))]
 SOFTMAX = [("Dense", dict(units=6, activation="relu")), ("Dense", dict(units=3, activation="softmax"))]
 SIGMOID = [("Dense", dict(units=6, activation="relu")), ("Dense", dict(units=1, activation="sigmoid"))]
@@ -107,6 +114,10 @@ FITS = [
     fit("averages, clipping, accumulation", regression, layers=REGRESSION,
         compile=dict(optimizer=made_optimizer("Adam", learning_rate=0.05, use_ema=True, ema_momentum=0.9,
                                               global_clipnorm=0.5, gradient_accumulation_steps=3), loss="mse")),
+    *[fit(f"an embedding, {name}", tokens, layers=EMBEDDING,
+          compile=dict(optimizer=made_optimizer(name, learning_rate=0.1, **more), loss="mse"))
+      for name, more in [("SGD", {}), ("SGD", dict(momentum=0.9)), ("Adagrad", {}), ("RMSprop", {}), ("Adam", {}),
+                         ("AdamW", dict(weight_decay=0.1)), ("Adam", dict(global_clipnorm=0.1))]],
     fit("a schedule, steps_per_epoch, initial_epoch", regression, layers=REGRESSION,
         compile=dict(optimizer=made_optimizer("SGD", learning_rate=STEPWISE), loss="huber"),
         fit=dict(steps_per_epoch=2, epochs=3, initial_epoch=1)),

@@ -52,6 +52,14 @@ bool types_scatter(const Attrs *attrs, int count, const Type in[], Type out[], E
     return true;
 }
 
+bool types_index_order(const Attrs *attrs, int count, const Type in[], Type out[],
+                       Err *err) {
+    if (attrs->i[0] < 0)
+        return err_set(err, "an axis of size %lld", (long long)attrs->i[0]);
+    out[0] = (Type){DTYPE_INT64, {2, {2, shape_size(&in[0].shape)}}};
+    return true;
+}
+
 /* Shapes that are equal but for one axis. */
 static bool equal_beside(const Shape *a, const Shape *b, int axis, Err *err) {
     Shape same = *b;

@@ -5,7 +5,7 @@
  * differ in how many tensors their state has: adam's last input, t, is an integer. */
 static int count_state(int count, const Type in[]) {
     if (count == 3) return 1; /* sgd: p */
-    if (count == 5) return 2; /* momentum: p, m */
+    if (count == 5) return 2; /* momentum: p, m; adagrad: p, a */
     return in[count - 1].dtype == DTYPE_INT64 ? 3 /* adam: p, m, v */ : 4 /* rmsprop */;
 }
 
@@ -44,4 +44,32 @@ bool types_matmul_update(const Attrs *attrs, int count, const Type in[], Type ou
     factors[1] = in[count - 1];
     return types_matmul(&transposed, 2, factors, &update[gradient], err) &&
            types_update(attrs, count - 1, update, out, err);
+}
+
+/* Where the gradient stands, there are slices of it: any axes, then those of a row of p.
+ * The last input, {2, n}, orders these n slices. */
+bool types_update_rows(const Attrs *attrs, int count, const Type in[], Type out[],
+                       Err *err) {
+    Type dense[OP_MAX_IN];
+    for (int k = 0; k < count - 1; k++) dense[k] = in[k];
+    int gradient = count_state(count - 1, in);
+    const Shape *p = &in[0].shape, *slices = &in[gradient].shape;
+    const Type *order = &in[count - 1];
+    int before = slices->ndim - (p->ndim - 1);
+    bool fits = p->ndim > 0 && before >= 0;
+    int64_t n = 1;
+    for (int k = 0; fits && k < before; k++) n *= slices->dim[k];
+    for (int k = 1; fits && k < p->ndim; k++)
+        fits = slices->dim[before + k - 1] == p->dim[k];
+    char first[SHAPE_TEXT], second[SHAPE_TEXT];
+    if (!fits)
+        return err_set(err, "input %d has shape %s, wanted slices of the parameter's %s",
+                       gradient + 1, shape_text(slices, first), shape_text(p, second));
+    const Shape wanted = {2, {2, n}};
+    if (order->dtype != DTYPE_INT64 || !shape_equal(&order->shape, &wanted))
+        return err_set(err, "input %d is %s%s, wanted the order of %lld slices, int64",
+                       count, dtype_name(order->dtype), shape_text(&order->shape, first),
+                       (long long)n);
+    dense[gradient].shape = *p;
+    return types_update(attrs, count - 1, dense, out, err);
 }

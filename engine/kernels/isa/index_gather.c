@@ -74,15 +74,19 @@ static void gather_run(const Call *call, int64_t part) {
 }
 
 /* What is read is what is written, however large x is. */
+static double gather_bytes(const Call *call) {
+    return 2 * (double)(call->out[0].size * loop_bytes[call->out[0].dtype]);
+}
+
 static double gather_cost(const Call *call) {
     double slices = (double)(call->note[OUTER] * call->note[COUNT]);
-    double bytes = slices * (double)(call->note[INNER] * loop_bytes[call->out[0].dtype]);
-    return 30 + 4 * slices + bytes / 5;
+    return 30 + 4 * slices + gather_bytes(call) / 10;
 }
 
 KERNEL(gather) = {.flags = KERNEL_FAULTS,
                   .prepare = gather_prepare,
                   .cost = gather_cost,
+                  .bytes = gather_bytes,
                   .phase = {{gather_parts, gather_run}}};
 
 /* Phase 0 sorts the positions by their index (counting), so that phase 1 knows the

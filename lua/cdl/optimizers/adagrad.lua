@@ -2,7 +2,8 @@
 local Optimizer = require "cdl.optimizers.apply"
 local core = require "cdl.core"
 local initializers = require "cdl.initializers"
-local ops = require "cdl.ops"
+
+local adagrad_update = core.row "adagrad_update"
 
 local Adagrad = Optimizer:extend "Adagrad"
 Adagrad.doc = "Gradients divided by the root of the sum of their squares so far: "
@@ -20,9 +21,10 @@ end
 
 function Adagrad:update_step(gradient, variable, learning_rate)
   local accumulator = self:slot(variable, "accumulator")
-  core.assign(accumulator, accumulator + ops.square(gradient))
-  local root = ops.sqrt(accumulator + self:parameter "epsilon")
-  core.assign(variable, variable - gradient * learning_rate / root)
+  local value, sum = adagrad_update(nil, nil, self.start_of(variable), accumulator, gradient, learning_rate,
+    self:parameter "epsilon")
+  core.assign(accumulator, sum)
+  self.finish(variable, value)
 end
 
 return Adagrad

@@ -107,7 +107,7 @@ typedef struct ShapeCase {
     OpId op;
     Attrs attrs;
     int n;
-    Type in[3];
+    Type in[4];
     const char *want; /* "float32{2, 3}", or a part of the message */
 } ShapeCase;
 
@@ -275,6 +275,16 @@ static const ShapeCase shapes[] = {
      "input 2 has shape {4}, wanted the parameter's shape {3, 4}"},
     {OP_sgd_update, NO_ATTRS, 3, {T(F32, 3), T(F32, 3), T(F32, 1)}, "wanted a scalar"},
     {OP_sgd_update, NO_ATTRS, 3, {T(F64, 3), T(F64, 3), SCALAR(F64)}, "wanted float32"},
+    {OP_sgd_rows, NO_ATTRS, 4, {T(F32, 3, 4), T(F32, 2, 5, 4), SCALAR(F32), T(I64, 2, 10)},
+     "float32{3, 4}"},
+    {OP_sgd_rows, NO_ATTRS, 4, {T(F32, 3, 4), T(F32, 2, 5, 3), SCALAR(F32), T(I64, 2, 10)},
+     "input 2 has shape {2, 5, 3}, wanted slices of the parameter's {3, 4}"},
+    {OP_sgd_rows, NO_ATTRS, 4, {T(F32, 3, 4), T(F32, 2, 5, 4), SCALAR(F32), T(I64, 2, 9)},
+     "input 4 is int64{2, 9}, wanted the order of 10 slices, int64"},
+    {OP_sgd_rows, NO_ATTRS, 4, {T(F32, 3), T(F32, 5), SCALAR(F32), T(F32, 2, 5)},
+     "input 4 is float32{2, 5}, wanted the order of 5 slices"},
+    {OP_index_order, {.i = {9}}, 1, {T(I64, 2, 5)}, "int64{2, 10}"},
+    {OP_index_order, {.i = {-1}}, 1, {T(I64, 2)}, "an axis of size -1"},
 };
 /* clang-format on */
 

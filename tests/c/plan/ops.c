@@ -133,6 +133,7 @@ static const Case cases[] = {
     {OP_concat, {{1}, {0}}, 3, {T2(F, 7, 9), T2(F, 7, 1), T2(F, 7, 4)}},
     {OP_gather, {{0}, {0}}, 2, {T2(F, 4, 90), T1(I, 30)}},
     {OP_scatter, {{0, 5}, {0}}, 2, {T2(F, 30, 9), T1(I, 30)}},
+    {OP_index_order, {{5}, {0}}, 1, {T1(I, 30)}},
     {OP_take_along, {{1}, {0}}, 2, {T2(F, 30, 5), T2(I, 30, 2)}},
     {OP_put_along, {{1, 5}, {0}}, 2, {T2(F, 30, 2), T2(I, 30, 2)}},
     {OP_one_hot, {{6}, {0}}, 1, {T1(I, 30)}},
@@ -249,6 +250,8 @@ static const Case cases[] = {
     UPDATE(OP_sgd_update, {{0}, {0}}, 3, {T2(F, 90, 110), T2(F, 90, 110), T0(F)}),
     UPDATE(OP_momentum_update, {{1}, {0}}, 5,
            {T2(F, 90, 110), T2(F, 90, 110), T2(F, 90, 110), T0(F), T0(F)}),
+    UPDATE(OP_adagrad_update, {{0}, {0}}, 5,
+           {T2(F, 90, 110), T2(F, 90, 110), T2(F, 90, 110), T0(F), T0(F)}),
     UPDATE(
         OP_rmsprop_update, {{1, 0}, {0}}, 9,
         {T1(F, 90), T1(F, 90), T1(F, 90), T0(F), T1(F, 90), T0(F), T0(F), T0(F), T0(F)}),
@@ -259,12 +262,26 @@ static const Case cases[] = {
            {T2(F, 190, 150), T2(F, 190, 70), T0(F), T2(F, 150, 70)}),
     UPDATE(OP_matmul_momentum_update, {{0, 0, 1, 1}, {0}}, 6,
            {T2(F, 90, 300), T2(F, 90, 300), T2(F, 70, 90), T0(F), T0(F), T2(F, 300, 70)}),
+    UPDATE(OP_matmul_adagrad_update, {{0, 0, 1, 1}, {0}}, 6,
+           {T2(F, 90, 300), T2(F, 90, 300), T2(F, 70, 90), T0(F), T0(F), T2(F, 300, 70)}),
     UPDATE(OP_matmul_rmsprop_update, {{1, 0, 0, 0}, {0}}, 10,
            {T2(F, 200, 9), T2(F, 200, 9), T2(F, 200, 9), T0(F), T2(F, 200, 70), T0(F),
             T0(F), T0(F), T0(F), T2(F, 70, 9)}),
     UPDATE(OP_matmul_adam_update, {{0, 0, 1, 0}, {0}}, 10,
            {T2(F, 300, 200), T2(F, 300, 200), T2(F, 300, 200), T2(F, 70, 300), T0(F),
             T0(F), T0(F), T0(F), T0(I), T2(F, 70, 200)}),
+    /* the indices stand in the place of their order */
+    UPDATE(OP_sgd_rows, {{0}, {0}}, 4, {T2(F, 90, 110), T2(F, 30, 110), T0(F), T1(I, 30)}),
+    UPDATE(OP_momentum_rows, {{1}, {0}}, 6,
+           {T2(F, 9, 11), T2(F, 9, 11), T2(F, 30, 11), T0(F), T0(F), T1(I, 30)}),
+    UPDATE(OP_adagrad_rows, {{0}, {0}}, 6,
+           {T2(F, 9, 11), T2(F, 9, 11), T2(F, 30, 11), T0(F), T0(F), T1(I, 30)}),
+    UPDATE(OP_rmsprop_rows, {{1, 0}, {0}}, 10,
+           {T1(F, 90), T1(F, 90), T1(F, 90), T0(F), T1(F, 30), T0(F), T0(F), T0(F), T0(F),
+            T1(I, 30)}),
+    UPDATE(OP_adam_rows, {{0}, {0}}, 10,
+           {T1(F, 90), T1(F, 90), T1(F, 90), T1(F, 30), T0(F), T0(F), T0(F), T0(F), T0(I),
+            T1(I, 30)}),
 };
 
 /* clang-format on */
@@ -275,11 +292,16 @@ static void compare(const Case *c) {
     Graph *g = graph_new();
     Tensor ports[11];
     NodeId in[11], out[OP_MAX_OUT + 1];
+    /* These take for granted that squares are not below 0, and rows in order. */
+    bool rows = op_table[c->op].shape == op_table[OP_sgd_rows].shape;
     for (int k = 0; k < c->n_in; k++) {
         ports[k] = random_tensor(c->in[k].dtype, c->in[k].shape);
         in[k] = graph_input(g, k, c->in[k]);
-        if (c->in[k].dtype == F) in[k] = graph_op1(g, OP_neg, in[k]);
+        if (c->in[k].dtype == F) in[k] = graph_op1(g, rows ? OP_square : OP_neg, in[k]);
     }
+    if (rows)
+        in[c->n_in - 1] = graph_op(g, OP_index_order, &(Attrs){.i = {4}}, 1,
+                                   &in[c->n_in - 1]);
     NodeId node = graph_op(g, c->op, &c->attrs, c->n_in, in);
     int n_out = op_table[c->op].n_out;
     for (int k = 0; k < n_out; k++) out[k] = node + k;
