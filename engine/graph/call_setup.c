@@ -47,5 +47,6 @@ int call_phases(const Kernel *kernel) {
 int64_t call_parts(const Kernel *kernel, const Call *call, int phase) {
     int64_t (*parts)(const Call *) = kernel->phase[phase].parts;
     int64_t count = parts ? parts(call) : 1;
+    if (count == KERNEL_NOTHING) return 0;
     return count < 1 ? 1 : count;
 }

@@ -25,6 +25,7 @@ size_t call_scratch(const Kernel *kernel, const Call *call); /* bytes; 0: none *
 double call_bytes(const Kernel *kernel, const Call *call);   /* read and written */
 double call_cost(const Kernel *kernel, const Call *call); /* nanoseconds on one thread */
 int call_phases(const Kernel *kernel);
-int64_t call_parts(const Kernel *kernel, const Call *call, int phase); /* at least 1 */
+/* At least 1; or 0: the phase is left out. */
+int64_t call_parts(const Kernel *kernel, const Call *call, int phase);
 
 #endif

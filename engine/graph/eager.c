@@ -19,6 +19,7 @@ static void run_call(void *context, int thread, int threads) {
     for (int phase = 0; phase < phases; phase++) {
         long first, last;
         long parts = (long)call_parts(run->kernel, run->call, phase);
+        if (!parts) continue;
         pool_share(parts, thread, threads, &first, &last);
         for (long part = first; part < last; part++)
             run->kernel->phase[phase].run(run->call, part);

@@ -43,6 +43,9 @@ typedef struct Call {
     Fault *fault;
 } Call;
 
+/* What parts of a phase say when the call does not need it: it is left out. */
+enum { KERNEL_NOTHING = -1 };
+
 typedef struct KernelPhase {
     int64_t (*parts)(const Call *call); /* NULL: one part */
     void (*run)(const Call *call, int64_t part);

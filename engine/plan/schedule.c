@@ -133,12 +133,13 @@ static bool writes_variable(const Plan *plan, const Step *step) {
 static void add_phases(Plan *plan, int32_t s, const StepAccess *accesses, Window *window,
                        bool *checked) {
     const Step *step = &plan->steps[s];
-    int64_t before = 0;
+    int64_t before = 0; /* parts of the step's phase before; 0: this is the first */
     bool shared = false;
     for (int p = 0; p < call_phases(step->kernel); p++) {
         int64_t parts = call_parts(step->kernel, &step->call, p);
         int32_t flags = 0;
-        if (p > 0 ? parts > 1 || before > 1 : must_meet(window, accesses, s, parts))
+        if (!parts) continue;
+        if (before ? parts > 1 || before > 1 : must_meet(window, accesses, s, parts))
             flags = PHASE_BARRIER;
         if (plan->n_faults && !*checked && writes_variable(plan, step)) {
             flags = PHASE_BARRIER | PHASE_CHECK;

@@ -5,6 +5,7 @@ static Conv forward_of(const Call *call) {
     Conv c = conv_of(call, &call->in[0], &call->in[1], &call->out[0]);
     if (call->n_in > 2) c.bias = call->in[2].data;
     c.relu = call->n_in > 2 && call->attrs.i[13] == 1;
+    c.direct = conv_reads_directly(&c);
     return c;
 }
 
@@ -73,8 +74,13 @@ static void product_run(Gemm *g, int64_t part) {
 }
 
 static int64_t cut_parts(const Conv *c) {
-    ConvCut cut = conv_cut(c);
-    return cut.images * cut.rows;
+    ConvCut cut = conv_cut(c, conv_cut_rows(c));
+    return conv_parts(&cut);
+}
+
+static ConvPart part_of(const Conv *c, int64_t number) {
+    ConvCut cut = conv_cut(c, conv_cut_rows(c));
+    return conv_part(c, &cut, number);
 }
 
 static bool needs_packing(const Conv *c) {
@@ -88,7 +94,7 @@ static size_t forward_scratch(const Call *call) {
 
 static int64_t forward_pack_parts(const Call *call) {
     Conv c = forward_of(call);
-    return needs_packing(&c) ? conv_routines(&c)->pack_parts(&c, false) : 1;
+    return needs_packing(&c) ? conv_routines(&c)->pack_parts(&c, false) : KERNEL_NOTHING;
 }
 
 static void forward_pack(const Call *call, int64_t part) {
@@ -109,12 +115,12 @@ static void forward_run(const Call *call, int64_t part) {
     if (is_pointwise(&c)) {
         Gemm g = forward_product(&c);
         product_run(&g, part);
-    } else if (conv_is_depthwise(&c)) {
-        ConvCut cut = conv_cut(&c);
-        conv_routines(&c)->depthwise(&c, &cut, part);
     } else {
-        ConvCut cut = conv_cut(&c);
-        conv_routines(&c)->forward(&c, &cut, part);
+        ConvPart own = part_of(&c, part);
+        if (conv_is_depthwise(&c))
+            conv_routines(&c)->depthwise(&c, &own);
+        else
+            conv_routines(&c)->forward(&c, &own);
     }
 }
 
@@ -137,7 +143,7 @@ static size_t input_scratch(const Call *call) {
 
 static int64_t input_pack_parts(const Call *call) {
     Conv c = input_of(call);
-    return needs_packing(&c) ? conv_routines(&c)->pack_parts(&c, true) : 1;
+    return needs_packing(&c) ? conv_routines(&c)->pack_parts(&c, true) : KERNEL_NOTHING;
 }
 
 static void input_pack(const Call *call, int64_t part) {
@@ -158,10 +164,12 @@ static void input_run(const Call *call, int64_t part) {
     if (is_pointwise(&c)) {
         Gemm g = input_product(&c);
         product_run(&g, part);
-    } else if (conv_is_depthwise(&c)) {
-        conv_routines(&c)->depthwise_to_input(&c, part);
     } else {
-        conv_routines(&c)->to_input(&c, part);
+        ConvPart own = part_of(&c, part);
+        if (conv_is_depthwise(&c))
+            conv_routines(&c)->depthwise_to_input(&c, &own);
+        else
+            conv_routines(&c)->to_input(&c, &own);
     }
 }
 
@@ -201,7 +209,8 @@ static void kernel_run(const Call *call, int64_t part) {
 
 static int64_t sum_parts(const Call *call) {
     Conv c = kernel_of(call);
-    return conv_slices(&c).slices == 1 ? 1 : chunks(conv_kernel_size(&c), KERNEL_CHUNK);
+    if (conv_slices(&c).slices == 1) return KERNEL_NOTHING;
+    return chunks(conv_kernel_size(&c), KERNEL_CHUNK);
 }
 
 static void sum_run(const Call *call, int64_t part) {

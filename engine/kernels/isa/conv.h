@@ -28,26 +28,36 @@ typedef struct Conv {
     ConvAxis axis[CONV_AXES];
     void *x, *w, *bias, *y; /* bias: NULL where there is none */
     bool relu;
+    bool direct; /* forward: the weights are read as they lie, not packed */
     DType dtype;
     void *scratch;
 } Conv;
 
-/* Blocks of images, and of rows (columns where images have one row): the parts of forward
- * and to_input. */
+typedef struct Span {
+    int64_t begin, end; /* end >= begin */
+} Span;
+
+/* The parts of forward and to_input: blocks of images, of rows (columns where images have
+ * one row), and of each group's channels of the result. */
 typedef struct ConvCut {
-    int64_t images, rows;
+    int64_t images, channels, rows;
 } ConvCut;
+
+typedef struct ConvPart {
+    Span images, channels;
+    int64_t row, rows; /* which block of rows, of how many */
+} ConvPart;
 
 /* The phases of a kernel. pack puts the weights into the order in which they are read. */
 typedef struct ConvRoutines {
     size_t (*pack_bytes)(const Conv *c, bool to_input);
     int64_t (*pack_parts)(const Conv *c, bool to_input);
     void (*pack)(const Conv *c, bool to_input, int64_t part);
-    void (*forward)(const Conv *c, const ConvCut *cut, int64_t part);
-    void (*to_input)(const Conv *c, int64_t part);
+    void (*forward)(const Conv *c, const ConvPart *part);
+    void (*to_input)(const Conv *c, const ConvPart *part);
     void (*to_kernel)(const Conv *c, int64_t part); /* slices; then sum_slices */
-    void (*depthwise)(const Conv *c, const ConvCut *cut, int64_t part);
-    void (*depthwise_to_input)(const Conv *c, int64_t part);
+    void (*depthwise)(const Conv *c, const ConvPart *part);
+    void (*depthwise_to_input)(const Conv *c, const ConvPart *part);
     void (*depthwise_to_kernel)(const Conv *c, int64_t part);
     void (*sum_slices)(const Conv *c, int64_t part);
 } ConvRoutines;
@@ -109,10 +119,6 @@ static inline int64_t div_down(int64_t a, int64_t b) {
     return a >= 0 ? a / b : -((-a + b - 1) / b);
 }
 
-typedef struct Span {
-    int64_t begin, end; /* end >= begin */
-} Span;
-
 static inline Span span_within(int64_t begin, int64_t end, int64_t size) {
     begin = least(most(begin, 0), size);
     return (Span){begin, most(begin, least(end, size))};
@@ -137,22 +143,68 @@ static inline Span axis_inner(const ConvAxis *a) {
                        div_down(a->in - 1 + shift, a->stride) + 1, a->out);
 }
 
-/* Rows are cut where images are few. Small images are kept together, since their border
- * pixels are computed image by image in one tile. */
-enum { CONV_PARTS = 32, CONV_SMALL = 16, CONV_TOGETHER = 8, CONV_COLUMNS = 32 };
+static inline int64_t conv_kernel_size(const Conv *c) {
+    return c->groups ? conv_taps(c) * (c->in / c->groups) * c->out : 0;
+}
 
 static inline bool conv_one_row(const Conv *c) {
     return c->axis[1].in == 1 && c->axis[1].out == 1;
 }
 
-static inline ConvCut conv_cut(const Conv *c) {
+/* Bytes of a cache line; lines of output channels for which HWIO is the packed order; and
+ * images so few that packing the weights would cost more than it gains. */
+enum { CONV_LINE = 64, CONV_PANEL_LINES = 4, CONV_FEW_IMAGES = 4 };
+
+/* Cache lines of a group's channels of one pixel of y; 0: they are not whole lines. */
+static inline int64_t conv_lines(const Conv *c) {
+    int64_t bytes = c->out / most(1, c->groups) * (int64_t)dtype_size(c->dtype);
+    return bytes % CONV_LINE ? 0 : bytes / CONV_LINE;
+}
+
+static inline bool conv_reads_directly(const Conv *c) {
+    int64_t lines = conv_lines(c);
+    if (!lines || c->groups != 1) return false;
+    return lines <= (c->images <= CONV_FEW_IMAGES ? 2 : 1) * CONV_PANEL_LINES;
+}
+
+/* Rows are cut where images are few, and channels where the rows are so few that threads
+ * would have unequal shares, if they are wide enough for tiles of less channels. Small
+ * images are kept together, since their border pixels are computed image by image in one
+ * tile. */
+enum { CONV_PARTS = 32, CONV_SMALL = 16, CONV_TOGETHER = 8, CONV_COLUMNS = 32 };
+enum { CONV_EVEN = 8, CONV_WIDE = 4 };
+
+/* rows: as many as there can be blocks of. */
+static inline ConvCut conv_cut(const Conv *c, int64_t rows) {
     int64_t together =
         conv_taps(c) > 1 && c->axis[2].out < CONV_SMALL ? CONV_TOGETHER : 1;
-    ConvCut cut = {most(1, least(CONV_PARTS, c->images / together)), 1};
+    ConvCut cut = {most(1, least(CONV_PARTS, c->images / together)), 1, 1};
     int64_t wanted = CONV_PARTS / cut.images;
-    int64_t rows = conv_one_row(c) ? c->axis[2].out / CONV_COLUMNS : c->axis[1].out;
-    if (wanted > 1) cut.rows = most(1, least(rows, wanted));
+    cut.rows = most(1, least(rows, wanted));
+    if (c->direct && cut.images * cut.rows < CONV_EVEN && c->axis[2].out >= CONV_WIDE)
+        cut.channels = most(1, conv_lines(c) / 2);
     return cut;
+}
+
+static inline int64_t conv_cut_rows(const Conv *c) {
+    return conv_one_row(c) ? c->axis[2].out / CONV_COLUMNS : c->axis[1].out;
+}
+
+static inline int64_t conv_parts(const ConvCut *cut) {
+    return cut->images * cut->channels * cut->rows;
+}
+
+/* Parts that follow each other share channels, whose weights then stay in the cache. */
+static inline ConvPart conv_part(const Conv *c, const ConvCut *cut, int64_t number) {
+    int64_t row = number % cut->rows, k = number / cut->rows % cut->channels;
+    int64_t i = number / cut->rows / cut->channels, out = c->out / most(1, c->groups);
+    int64_t lines = cut->channels > 1 ? conv_lines(c) : 1, each = out / lines;
+    return (ConvPart){
+        .images = {c->images * i / cut->images, c->images * (i + 1) / cut->images},
+        .channels = {lines * k / cut->channels * each,
+                     lines * (k + 1) / cut->channels * each},
+        .row = row,
+        .rows = cut->rows};
 }
 
 /* How to_kernel is cut: slices of the images' rows, each with sums of its own, and blocks
@@ -167,10 +219,6 @@ enum {
 typedef struct ConvSlices {
     int64_t slices, blocks;
 } ConvSlices;
-
-static inline int64_t conv_kernel_size(const Conv *c) {
-    return c->groups ? conv_taps(c) * (c->in / c->groups) * c->out : 0;
-}
 
 static inline int64_t conv_pixels(const Conv *c) {
     return c->images * c->axis[0].out * c->axis[1].out * c->axis[2].out;

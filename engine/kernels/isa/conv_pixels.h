@@ -31,6 +31,8 @@ typedef struct Pixels {
     const REAL *x;
     int64_t x_step[CONV_AXES], x_image;
     const REAL *weights, *bias;
+    int64_t
+        w_row; /* of weights that are not packed, from one channel to the next; else 0 */
     REAL *y;
     int64_t y_step[CONV_AXES], y_image;
     bool relu;
@@ -46,8 +48,34 @@ typedef struct Place {
     int64_t image, at[CONV_AXES];
 } Place;
 
-/* n pixels from a place on, with the same taps; channels [begin, end). */
-static void segment(const Pixels *p, Place place, Along along, int64_t n, Span channels) {
+/* n pixels, from the one on that t is at. first: weights of a channel before the first tap,
+ * all: of all taps. */
+static void tiles_run(const Pixels *p, PixelTile *t, int64_t n, Span channels,
+                      int64_t first, int64_t all) {
+    const int64_t tallest = tile_rows[block_vectors(channels.end - channels.begin) - 1];
+    const int64_t tiles = chunks(n, tallest), each = n / tiles, taller = n - tiles * each;
+    REAL *c = t->c;
+    for (int64_t i = 0; i < tiles; i++) {
+        const int64_t rows = each + (i < taller);
+        for (int64_t j = channels.begin; j < channels.end;) {
+            int vectors = block_vectors(channels.end - j);
+            t->b_row = p->w_row ? p->w_row : vectors * VW;
+            t->b = p->weights + (p->w_row ? j : all * j) + first * t->b_row;
+            t->c = c + j;
+            t->bias = p->bias ? p->bias + j : NULL;
+            t->last = block_last(channels.end - j, vectors);
+            pixel_functions[vectors - 1][rows - 1](t);
+            j += vectors * VW;
+        }
+        t->a += rows * t->a_row;
+        c += rows * t->c_row;
+    }
+}
+
+/* n pixels from a place on, with the same taps; and as many in each of the `times` rows
+ * that begin there, which have the same taps, too. */
+static void segment(const Pixels *p, Place place, Along along, int64_t n, int64_t times,
+                    Span channels) {
     Span taps[CONV_AXES];
     PixelTile t = {.depth = p->depth, .relu = p->relu};
     const REAL *x = p->x + place.image * p->x_image;
@@ -76,23 +104,10 @@ static void segment(const Pixels *p, Place place, Along along, int64_t n, Span c
     t.a_row =
         along == ALONG_IMAGES ? p->x_image : p->axis[along].stride * p->x_step[along];
     t.c_row = along == ALONG_IMAGES ? p->y_image : p->y_step[along];
-    const int64_t tap[CONV_AXES] = {t.b_tap[0], t.b_tap[1], t.b_tap[2]};
-    int tallest = tile_rows[block_vectors(p->channels - channels.begin) - 1];
-    int64_t tiles = chunks(n, tallest);
-    for (int64_t i = 0; i < tiles; i++) {
-        int64_t m = n * i / tiles, rows = n * (i + 1) / tiles - m;
-        t.a = x + m * t.a_row;
-        for (int64_t j = channels.begin; j < channels.end;) {
-            int vectors = block_vectors(p->channels - j);
-            for (int k = 0; k < CONV_AXES; k++) t.b_tap[k] = tap[k] * vectors * VW;
-            t.b_row = vectors * VW;
-            t.b = p->weights + all * j + first * vectors * VW;
-            t.c = y + m * t.c_row + j;
-            t.bias = p->bias ? p->bias + j : NULL;
-            t.last = block_last(p->channels - j, vectors);
-            pixel_functions[vectors - 1][rows - 1](&t);
-            j += vectors * VW;
-        }
+    for (int64_t i = 0; i < times; i++) {
+        t.a = x + i * p->axis[1].stride * p->x_step[1];
+        t.c = y + i * p->y_step[1];
+        tiles_run(p, &t, n, channels, first, all);
     }
 }
 
@@ -107,23 +122,28 @@ static Span span_meet(Span a, Span b) {
 static void block(const Pixels *p, Span images, int64_t plane, Span rows, Span columns,
                   Span channels) {
     Span inner = span_meet(axis_inner(&p->axis[2]), columns);
-    Span tall = span_meet(axis_inner(&p->axis[1]), rows);
+    const Span whole = span_meet(axis_inner(&p->axis[1]), rows);
+    Span tall = whole;
     if (inner.end - inner.begin < FEW_PIXELS && images.end - images.begin >= FEW_IMAGES) {
         inner = (Span){columns.end, columns.end};
         tall = (Span){rows.end, rows.end};
     }
-    if (tall.end - tall.begin < FEW_PIXELS) tall = (Span){rows.end, rows.end};
+    if (tall.end - tall.begin < FEW_PIXELS &&
+        tall.end - tall.begin <= images.end - images.begin)
+        tall = (Span){rows.end, rows.end};
     for (int64_t n = images.begin; n < images.end; n++) {
-        if (inner.end > inner.begin)
-            for (int64_t r = rows.begin; r < rows.end; r++)
-                segment(p, (Place){n, {plane, r, inner.begin}}, ALONG_COLUMNS,
-                        inner.end - inner.begin, channels);
+        for (int64_t r = rows.begin; inner.end > inner.begin && r < rows.end;) {
+            int64_t times = r == whole.begin ? most(1, whole.end - r) : 1;
+            segment(p, (Place){n, {plane, r, inner.begin}}, ALONG_COLUMNS,
+                    inner.end - inner.begin, times, channels);
+            r += times;
+        }
         if (tall.end > tall.begin)
             for (int64_t q = columns.begin; q < columns.end; q++) {
                 if (q == inner.begin) q = inner.end;
                 if (q >= columns.end) break;
                 segment(p, (Place){n, {plane, tall.begin, q}}, ALONG_ROWS,
-                        tall.end - tall.begin, channels);
+                        tall.end - tall.begin, 1, channels);
             }
     }
     for (int64_t r = rows.begin; r < rows.end; r++) {
@@ -133,21 +153,20 @@ static void block(const Pixels *p, Span images, int64_t plane, Span rows, Span c
             if (q == inner.begin) q = inner.end;
             if (q >= columns.end) break;
             segment(p, (Place){images.begin, {plane, r, q}}, ALONG_IMAGES,
-                    images.end - images.begin, channels);
+                    images.end - images.begin, 1, channels);
         }
     }
 }
 
-/* The channels whose weights stay in the cache together. */
-static Span channel_run(const Pixels *p, int64_t begin) {
+/* The channels, from the first of some, whose weights stay in the cache together. */
+static Span channel_run(const Pixels *p, Span channels) {
     int64_t taps = p->axis[0].kernel * p->axis[1].kernel * p->axis[2].kernel;
     int64_t bytes = most(1, taps * p->depth * PANEL * (int64_t)sizeof(REAL));
     int64_t run = PANEL * most(1, WEIGHT_BYTES / bytes);
-    bool end = p->channels - begin <= run + VW;
-    return (Span){begin, end ? p->channels : begin + run};
+    bool end = channels.end - channels.begin <= run + VW;
+    return (Span){channels.begin, end ? channels.end : channels.begin + run};
 }
 
-/* All planes, `part` of `parts` of the rows (or columns), of some images. */
 /* Lists the products of a pixel whose window is inside x, when they are few. */
 static void list_few(Pixels *p) {
     const ConvAxis *a = p->axis;
@@ -163,22 +182,24 @@ static void list_few(Pixels *p) {
     p->few = n;
 }
 
-static void pixels_run(const Pixels *p, Span images, int64_t part, int64_t parts) {
+/* All planes of a part. */
+static void pixels_run(const Pixels *p, const ConvPart *part) {
     const ConvAxis *a = p->axis;
     int64_t bytes = a[0].in * a[1].in * a[2].in * p->depth +
                     a[0].out * a[1].out * a[2].out * p->channels;
     int64_t group = most(1, IMAGE_BYTES / most(1, bytes * (int64_t)sizeof(REAL)));
     Span rows = {0, a[1].out}, columns = {0, a[2].out};
     Span *cut = p->one_row ? &columns : &rows;
-    *cut = (Span){cut->end * part / parts, cut->end * (part + 1) / parts};
+    *cut = (Span){cut->end * part->row / part->rows,
+                  cut->end * (part->row + 1) / part->rows};
     if (rows.begin == rows.end || columns.begin == columns.end) return;
-    for (int64_t n = images.begin; n < images.end; n += group) {
-        Span some = {n, least(n + group, images.end)};
-        for (int64_t j = 0; j < p->channels;) {
-            Span channels = channel_run(p, j);
+    for (int64_t n = part->images.begin; n < part->images.end; n += group) {
+        Span some = {n, least(n + group, part->images.end)};
+        for (Span left = part->channels; left.begin < left.end;) {
+            Span channels = channel_run(p, left);
             for (int64_t plane = 0; plane < a[0].out; plane++)
                 block(p, some, plane, rows, columns, channels);
-            j = channels.end;
+            left.begin = channels.end;
         }
     }
 }

@@ -3,6 +3,7 @@
  * stays in the cache of its core, and pools the strip. Both are done by the routines of
  * the rows conv_bias and max_pool: a strip is a convolution of its own, whose padding is
  * as much less as the strip begins later. What no window reads is not computed. */
+#include <string.h>
 #include "kernels/isa/pool.h"
 
 /* A strip is about so large, or as large as one row of windows needs. */
@@ -48,8 +49,7 @@ static int64_t bytes_read(const Joint *j, int64_t outputs) {
 
 static void cut_strips(Joint *j) {
     const int64_t all = j->pool.axis[j->axis].out;
-    j->cut = conv_cut(&j->conv);
-    j->cut.rows = least(j->cut.rows, all);
+    j->cut = conv_cut(&j->conv, j->axis == 0 ? all : least(all, conv_cut_rows(&j->conv)));
     int64_t images = chunks(j->conv.images, j->cut.images);
     int64_t outputs = chunks(all, j->cut.rows);
     int64_t strips = least(outputs, chunks(bytes_read(j, outputs), STRIP_BYTES));
@@ -59,55 +59,86 @@ static void cut_strips(Joint *j) {
     j->strip_bytes = whole_lines(j->images * bytes);
 }
 
-static Joint joint_of(const Call *call) {
+/* What of a Joint is kept in the call's notes: places that windows read along each axis of
+ * the convolution, and how the work is cut. */
+enum { NOTE_PLACES, NOTE_CUT = NOTE_PLACES + CONV_AXES, NOTE_IMAGES = NOTE_CUT + 3 };
+enum { NOTE_OUTPUTS = NOTE_IMAGES + 1, NOTE_STRIP, NOTE_PACK };
+
+/* Both as they stand in the call, not cut yet. */
+static Joint joint_begin(const Call *call) {
     const int64_t *i = call->attrs.i;
-    const Shape *x = &call->in[0].shape, *w = &call->in[1].shape;
-    Operand y = {.shape = *x};
-    int axes = x->ndim - 2;
-    for (int k = 0; k < axes; k++) {
-        int64_t wide = (w->dim[k] - 1) * i[9 + k] + 1;
-        y.shape.dim[1 + k] =
-            (x->dim[1 + k] + i[3 + 2 * k] + i[4 + 2 * k] - wide) / i[k] + 1;
-    }
-    y.shape.dim[axes + 1] = w->dim[axes + 1];
+    Operand y = {.shape = call->out[0].shape};
+    for (int k = 0; k < y.shape.ndim - 2; k++) y.shape.dim[1 + k] = call->note[k];
     Joint j = {.conv = conv_of(call, &call->in[0], &call->in[1], &y),
-               .pool = pool_of(i + 14, &y.shape, &call->out[0].shape)};
+               .pool = pool_of(i + 14, &y.shape, &call->out[0].shape),
+               .mean = i[26] == 1};
     j.conv.bias = call->in[2].data;
     j.conv.relu = i[13] == 1;
-    j.mean = i[26] == 1;
+    j.conv.direct = conv_reads_directly(&j.conv);
     j.axis = pool_cut_axis(&j.pool);
-    for (int k = 0; k < CONV_AXES; k++)
-        narrow_axis(&j.conv.axis[k], &j.pool.axis[k], (Span){0, j.pool.axis[k].out});
-    if (!conv_is_depthwise(&j.conv)) {
-        size_t bytes = conv_routines(&j.conv)->pack_bytes(&j.conv, false);
-        j.pack_bytes = whole_lines((int64_t)bytes);
-    }
-    cut_strips(&j);
     return j;
 }
 
-/* Some outputs of some images, by way of a strip. */
-static void strip_run(const Joint *j, char *y, char *strip, Span images, Span outputs) {
-    static const ConvCut whole = {1, 1};
+static void joint_prepare(Call *call) {
+    const int64_t *i = call->attrs.i;
+    const Shape *x = &call->in[0].shape, *w = &call->in[1].shape;
+    for (int k = 0; k < x->ndim - 2; k++) {
+        int64_t wide = (w->dim[k] - 1) * i[9 + k] + 1;
+        int64_t all = (x->dim[1 + k] + i[3 + 2 * k] + i[4 + 2 * k] - wide) / i[k] + 1;
+        int64_t read = (call->out[0].shape.dim[1 + k] - 1) * i[14 + k] - i[17 + 2 * k];
+        call->note[NOTE_PLACES + k] = least(all, read + i[23 + k]);
+    }
+    Joint j = joint_begin(call);
+    size_t pack = conv_is_depthwise(&j.conv)
+                      ? 0
+                      : conv_routines(&j.conv)->pack_bytes(&j.conv, false);
+    cut_strips(&j);
+    const int64_t notes[] = {j.cut.images,
+                             j.cut.channels,
+                             j.cut.rows,
+                             j.images,
+                             j.outputs,
+                             j.strip_bytes,
+                             whole_lines((int64_t)pack)};
+    memcpy(call->note + NOTE_CUT, notes, sizeof notes);
+}
+
+static Joint joint_of(const Call *call) {
+    const int64_t *note = call->note;
+    Joint j = joint_begin(call);
+    j.cut = (ConvCut){note[NOTE_CUT], note[NOTE_CUT + 1], note[NOTE_CUT + 2]};
+    j.images = note[NOTE_IMAGES];
+    j.outputs = note[NOTE_OUTPUTS];
+    j.strip_bytes = note[NOTE_STRIP];
+    j.pack_bytes = note[NOTE_PACK];
+    return j;
+}
+
+/* Some channels of some outputs of some images, by way of a strip. */
+static void strip_run(const Joint *j, char *y, char *strip, Span images, Span channels,
+                      Span outputs) {
     Conv c = j->conv;
     Pool p = j->pool;
-    const int64_t element = (int64_t)dtype_size(c.dtype);
+    const int64_t element = (int64_t)dtype_size(c.dtype), pixel = p.pixel * element;
     const int64_t before = images.begin * pool_places_out(&p) +
                            outputs.begin * (pool_places_out(&p) / p.axis[j->axis].out);
-    const int64_t step = pool_places_out(&p) * p.channels * element;
+    const int64_t step = pool_places_out(&p) * pixel;
     narrow_axis(&c.axis[j->axis], &p.axis[j->axis], outputs);
     c.images = images.end - images.begin;
     c.x = (char *)c.x +
           images.begin * c.axis[0].in * c.axis[1].in * c.axis[2].in * c.in * element;
     c.y = strip;
+    const ConvPart whole = {{0, c.images}, channels, 0, 1};
     if (conv_is_depthwise(&c))
-        conv_routines(&c)->depthwise(&c, &whole, 0);
+        conv_routines(&c)->depthwise(&c, &whole);
     else
-        conv_routines(&c)->forward(&c, &whole, 0);
+        conv_routines(&c)->forward(&c, &whole);
+    if (j->cut.channels > 1) p.channels = channels.end - channels.begin;
     const Span all = {0, pool_places_out(&p)};
-    y += before * p.channels * element;
+    const int64_t first = j->cut.channels > 1 ? channels.begin * element : 0;
+    y += before * pixel + first;
     for (int64_t n = 0; n < c.images; n++, y += step) {
-        const char *x = strip + n * pool_places_in(&p) * p.channels * element;
+        const char *x = strip + n * pool_places_in(&p) * pixel + first;
         if (j->mean)
             pool_routines(c.dtype)->mean(&p, x, y, all);
         else
@@ -119,32 +150,32 @@ static void strip_run(const Joint *j, char *y, char *strip, Span images, Span ou
 
 static int64_t joint_parts(const Call *call) {
     Joint j = joint_of(call);
-    return j.cut.images * j.cut.rows;
+    return conv_parts(&j.cut);
 }
 
 static void joint_run(const Call *call, int64_t part) {
     if (!call->out[0].size) return;
     Joint j = joint_of(call);
-    int64_t i = part / j.cut.rows, k = part % j.cut.rows, all = j.pool.axis[j.axis].out;
-    Span images = {j.conv.images * i / j.cut.images,
-                   j.conv.images * (i + 1) / j.cut.images};
-    Span outputs = {all * k / j.cut.rows, all * (k + 1) / j.cut.rows};
+    ConvPart own = conv_part(&j.conv, &j.cut, part);
+    int64_t all = j.pool.axis[j.axis].out;
+    Span outputs = {all * own.row / own.rows, all * (own.row + 1) / own.rows};
     char *strip = (char *)call->scratch + j.pack_bytes + part * j.strip_bytes;
-    for (int64_t n = images.begin; n < images.end; n += j.images)
+    for (int64_t n = own.images.begin; n < own.images.end; n += j.images)
         for (int64_t o = outputs.begin; o < outputs.end; o += j.outputs)
             strip_run(&j, call->out[0].data, strip,
-                      (Span){n, least(n + j.images, images.end)},
+                      (Span){n, least(n + j.images, own.images.end)}, own.channels,
                       (Span){o, least(o + j.outputs, outputs.end)});
 }
 
 static size_t joint_scratch(const Call *call) {
     Joint j = joint_of(call);
-    return (size_t)(j.pack_bytes + j.cut.images * j.cut.rows * j.strip_bytes);
+    return (size_t)(j.pack_bytes + conv_parts(&j.cut) * j.strip_bytes);
 }
 
 static int64_t pack_parts(const Call *call) {
     Joint j = joint_of(call);
-    return j.pack_bytes ? conv_routines(&j.conv)->pack_parts(&j.conv, false) : 1;
+    return j.pack_bytes ? conv_routines(&j.conv)->pack_parts(&j.conv, false)
+                        : KERNEL_NOTHING;
 }
 
 static void pack_run(const Call *call, int64_t part) {
@@ -163,7 +194,8 @@ static double joint_flops(const Call *call) {
 }
 
 extern KERNEL(conv_pool);
-KERNEL(conv_pool) = {.scratch = joint_scratch,
+KERNEL(conv_pool) = {.prepare = joint_prepare,
+                     .scratch = joint_scratch,
                      .cost = joint_cost,
                      .flops = joint_flops,
                      .phase = {{pack_parts, pack_run}, {joint_parts, joint_run}}};

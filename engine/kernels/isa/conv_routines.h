@@ -12,11 +12,6 @@
  * vectors. To the input, what were outputs are summed and taps run backwards; with strides
  * the taps fall into phases, which lie one after the other. */
 
-/* One block of output channels in one group: HWIO is that order already. */
-static bool packed_already(const Conv *c, bool to_input) {
-    return !to_input && c->groups == 1 && c->out <= PANEL && c->out % VW == 0;
-}
-
 static int64_t whole_vectors(int64_t n) { return chunks(n, VW) * VW; }
 
 static int64_t packed_group(const Conv *c, bool to_input) {
@@ -25,12 +20,12 @@ static int64_t packed_group(const Conv *c, bool to_input) {
 }
 
 static size_t pack_bytes(const Conv *c, bool to_input) {
-    if (!conv_kernel_size(c) || packed_already(c, to_input)) return 0;
+    if (!conv_kernel_size(c) || c->direct) return 0;
     return (size_t)(c->groups * packed_group(c, to_input)) * sizeof(REAL);
 }
 
 static int64_t pack_parts(const Conv *c, bool to_input) {
-    return packed_already(c, to_input) ? 1 : conv_taps(c);
+    return c->direct ? KERNEL_NOTHING : conv_taps(c);
 }
 
 /* One phase of the input's pixels along an axis: those that stride and padding bring to
@@ -113,15 +108,13 @@ static void pack(const Conv *c, bool to_input, int64_t tap) {
 
 /* ---- parts ---- */
 
-static Span part_images(const Conv *c, const ConvCut *cut, int64_t part) {
-    int64_t i = part / cut->rows;
-    return (Span){c->images * i / cut->images, c->images * (i + 1) / cut->images};
-}
-
-static void forward(const Conv *c, const ConvCut *cut, int64_t part) {
+static void forward(const Conv *c, const ConvPart *part) {
     const int64_t in = c->in / c->groups, out = c->out / c->groups;
-    Pixels p = {
-        .depth = in, .channels = out, .relu = c->relu, .one_row = conv_one_row(c)};
+    Pixels p = {.depth = in,
+                .channels = out,
+                .relu = c->relu,
+                .one_row = conv_one_row(c),
+                .w_row = c->direct ? c->out : 0};
     memcpy(p.axis, c->axis, sizeof p.axis);
     set_steps(c->axis, true, c->in, p.x_step, &p.x_image);
     set_steps(c->axis, false, c->out, p.y_step, &p.y_image);
@@ -130,17 +123,15 @@ static void forward(const Conv *c, const ConvCut *cut, int64_t part) {
         p.x = (const REAL *)c->x + g * in;
         p.y = (REAL *)c->y + g * out;
         p.bias = c->bias ? (const REAL *)c->bias + g * out : NULL;
-        p.weights = packed_already(c, false)
-                        ? (const REAL *)c->w
-                        : (const REAL *)c->scratch + g * packed_group(c, false);
-        pixels_run(&p, part_images(c, cut, part), part % cut->rows, cut->rows);
+        p.weights = c->direct ? (const REAL *)c->w + g * out
+                              : (const REAL *)c->scratch + g * packed_group(c, false);
+        pixels_run(&p, part);
     }
 }
 
 /* One group's input pixels of one phase along each axis. */
 static void to_input_phase(const Conv *c, int64_t g, const int64_t number[CONV_AXES],
-                           int64_t part) {
-    const ConvCut cut = conv_cut(c);
+                           const ConvPart *part) {
     const int64_t in = c->in / c->groups, out = c->out / c->groups;
     Pixels p = {.depth = out, .channels = in, .one_row = conv_one_row(c)};
     set_steps(c->axis, false, c->out, p.x_step, &p.x_image);
@@ -155,10 +146,12 @@ static void to_input_phase(const Conv *c, int64_t g, const int64_t number[CONV_A
     }
     p.weights = (const REAL *)c->scratch + g * packed_group(c, true) +
                 taps_before(c, number) * out * whole_vectors(in);
-    pixels_run(&p, part_images(c, &cut, part), part % cut.rows, cut.rows);
+    ConvPart all = *part;
+    all.channels = (Span){0, in};
+    pixels_run(&p, &all);
 }
 
-static void to_input(const Conv *c, int64_t part) {
+static void to_input(const Conv *c, const ConvPart *part) {
     const ConvAxis *a = c->axis;
     int64_t i[CONV_AXES];
     for (int64_t g = 0; g < c->groups; g++)
@@ -200,13 +193,12 @@ static void sum_slices(const Conv *c, int64_t part) {
     }
 }
 
-static void depthwise(const Conv *c, const ConvCut *cut, int64_t part) {
-    depthwise_rows(c, false, part_images(c, cut, part), part % cut->rows, cut->rows);
+static void depthwise(const Conv *c, const ConvPart *part) {
+    depthwise_rows(c, false, part->images, part->row, part->rows);
 }
 
-static void depthwise_to_input(const Conv *c, int64_t part) {
-    const ConvCut cut = conv_cut(c);
-    depthwise_input_rows(c, part_images(c, &cut, part), part % cut.rows, cut.rows);
+static void depthwise_to_input(const Conv *c, const ConvPart *part) {
+    depthwise_input_rows(c, part->images, part->row, part->rows);
 }
 
 static void depthwise_to_kernel(const Conv *c, int64_t part) {

@@ -15,7 +15,8 @@ typedef struct PixelTile {
     int64_t a_row; /* from one of the M pixels to the next */
     const REAL *b;
     int64_t b_row; /* from one channel to the next */
-    int64_t taps[CONV_AXES], a_tap[CONV_AXES], b_tap[CONV_AXES];
+    int64_t taps[CONV_AXES];
+    int64_t a_tap[CONV_AXES], b_tap[CONV_AXES]; /* from tap to tap: elements; rows */
     int64_t depth;
     /* Where all taps and channels are few: how many they are together, and where each lies
      * in A; B has them one after the other. 0: many. */
@@ -83,9 +84,11 @@ INLINE void pixel_sum_many(const int M, const int NV, const PixelTile *t,
     for (int64_t i = 0; i < t->taps[0]; i++)
         for (int64_t j = 0; j < t->taps[1]; j++)
             for (int64_t k = 0; k < t->taps[2]; k++)
-                pixel_sum(
-                    M, NV, t, t->a + i * t->a_tap[0] + j * t->a_tap[1] + k * t->a_tap[2],
-                    t->b + i * t->b_tap[0] + j * t->b_tap[1] + k * t->b_tap[2], sum);
+                pixel_sum(M, NV, t,
+                          t->a + i * t->a_tap[0] + j * t->a_tap[1] + k * t->a_tap[2],
+                          t->b + t->b_row * (i * t->b_tap[0] + j * t->b_tap[1] +
+                                             k * t->b_tap[2]),
+                          sum);
 }
 
 INLINE void pixel_body(const int M, const int NV, const PixelTile *t) {

@@ -7,6 +7,7 @@
 
 typedef struct Pool {
     int64_t images, channels;
+    int64_t pixel;            /* elements from one pixel to the next, of x and of y */
     bool positive;            /* gradients of maxima: only of those above 0 */
     ConvAxis axis[CONV_AXES]; /* kernel: the window */
 } Pool;
@@ -32,7 +33,8 @@ static inline const PoolRoutines *pool_routines(DType dtype) {
 /* i: strides, paddings and windows, as the attributes of the row max_pool. */
 static inline Pool pool_of(const int64_t i[12], const Shape *x, const Shape *y) {
     int axes = x->ndim - 2;
-    Pool p = {.images = x->dim[0], .channels = x->dim[axes + 1]};
+    int64_t channels = x->dim[axes + 1];
+    Pool p = {.images = x->dim[0], .channels = channels, .pixel = channels};
     for (int k = 0; k < CONV_AXES; k++) {
         int own = k - (CONV_AXES - axes);
         p.axis[k] = (ConvAxis){1, 1, 1, 1, 1, 0};

@@ -38,7 +38,7 @@ static Window window_at(const Pool *p, int64_t at) {
     Window w = {.row = at / p->axis[2].out,
                 .column = at % p->axis[2].out,
                 .inner = axis_inner(&p->axis[2])};
-    int64_t step = p->channels;
+    int64_t step = p->pixel;
     for (int k = CONV_AXES - 1; k >= 0; k--) {
         w.step[k] = step;
         step *= p->axis[k].in;
@@ -48,7 +48,15 @@ static Window window_at(const Pool *p, int64_t at) {
     return w;
 }
 
-static void window_turn(const Pool *p, Window *w) {
+/* How many windows follow each other in this row with the same places inside the image,
+ * this one counted, of at most so many. */
+static int64_t window_run(const Window *w, int64_t most_wanted) {
+    bool inside = w->column >= w->inner.begin && w->column < w->inner.end;
+    return inside ? least(most_wanted, w->inner.end - w->column) : 1;
+}
+
+static void window_skip(const Pool *p, Window *w, int64_t windows) {
+    w->column += windows;
     if (w->column == p->axis[2].out) {
         w->column = 0;
         w->row++;
@@ -58,10 +66,12 @@ static void window_turn(const Pool *p, Window *w) {
 }
 
 INLINE void window_next(const Pool *p, Window *w) {
-    if (++w->column > w->inner.begin && w->column < w->inner.end)
+    if (w->column + 1 < w->inner.end && w->column >= w->inner.begin) {
+        w->column++;
         w->first += p->axis[2].stride * w->step[2];
-    else
-        window_turn(p, w);
+    } else {
+        window_skip(p, w, 1);
+    }
 }
 
 /* For each place of a window, in order; from: its first element. */
@@ -82,10 +92,10 @@ INLINE VecInt beats(Vec x, Vec best) {
 }
 
 /* The largest of a window with a nan in it. */
-static __attribute__((noinline)) Vec maximum_of_nan(const REAL *x, const Window *w,
+static __attribute__((noinline)) Vec maximum_of_nan(const REAL *x, const Window w,
                                                     int lanes) {
-    Vec best = lanes_load(x + w->first, lanes);
-    EACH_PLACE(*w, from) {
+    Vec best = lanes_load(x + w.first, lanes);
+    EACH_PLACE(w, from) {
         Vec value = lanes_load(x + from, lanes);
         best = choose(beats(value, best), value, best);
     }
@@ -94,9 +104,9 @@ static __attribute__((noinline)) Vec maximum_of_nan(const REAL *x, const Window 
 
 /* The largest of a window. Their sum is nan where one of them is (and where infinities of
  * both signs are, which are then only slower). */
-INLINE Vec maximum(const REAL *x, const Window *w, int lanes) {
-    Vec best = lanes_load(x + w->first, lanes), sum = {0};
-    EACH_PLACE(*w, from) {
+INLINE Vec maximum(const REAL *x, const Window w, int lanes) {
+    Vec best = lanes_load(x + w.first, lanes), sum = {0};
+    EACH_PLACE(w, from) {
         Vec value = lanes_load(x + from, lanes);
         best = vec_max(value, best);
         sum += value;
@@ -143,7 +153,7 @@ INLINE bool is_square(const Window *w) {
     (Window) { .n = {1, 2, 2}, .step = {0, (w).step[1], (w).step[2]}, .first = (w).first }
 
 INLINE void max_window(const Window w, int64_t channels, const REAL *x, REAL *y){
-    EACH_VECTOR_OF(channels, { lanes_store(y + c, maximum(x + c, &w, lanes), lanes); })}
+    EACH_VECTOR_OF(channels, { lanes_store(y + c, maximum(x + c, w, lanes), lanes); })}
 
 INLINE void pick_window(const Window w, const Pool *p, const REAL *x, const REAL *g,
                         REAL *y) {
@@ -159,18 +169,29 @@ INLINE void pick_window(const Window w, const Pool *p, const REAL *x, const REAL
     })
 }
 
+/* n windows of two by two, the first given, that follow each other in a row. */
+static __attribute__((noinline)) void max_squares(const Pool *p, const Window *first,
+                                                  int64_t n, const REAL *x, REAL *y) {
+    const Window w = SQUARED(*first);
+    const int64_t move = p->axis[2].stride * first->step[2];
+    const int64_t channels = p->channels, pixel = p->pixel;
+    for (int64_t i = 0; i < n; i++, x += move, y += pixel) max_window(w, channels, x, y);
+}
+
 static void max_windows(const Pool *p, const void *x_data, const void *g_data,
                         void *y_data, Span outputs) {
     const REAL *x = x_data, *g = g_data;
     Window w = window_at(p, outputs.begin);
-    for (int64_t at = outputs.begin; at < outputs.end; at++, window_next(p, &w)) {
-        REAL *y = (REAL *)y_data + at * p->channels;
+    for (int64_t at = outputs.begin, n = 1; at < outputs.end; at += n) {
+        REAL *y = (REAL *)y_data + at * p->pixel;
+        n = g == x && is_square(&w) ? window_run(&w, outputs.end - at) : 1;
         if (g != x)
             pick_window(w, p, x, g, y);
         else if (is_square(&w))
-            max_window(SQUARED(w), p->channels, x, y);
+            max_squares(p, &w, n, x, y);
         else
             max_window(w, p->channels, x, y);
+        window_skip(p, &w, n);
     }
 }
 
@@ -203,7 +224,7 @@ static void max_windows_back(const Pool *p, const void *x_data, const void *dy_d
     const bool adds = overlap(p);
     Window w = window_at(p, outputs.begin);
     for (int64_t at = outputs.begin; at < outputs.end; at++, window_next(p, &w)) {
-        const REAL *dy = (const REAL *)dy_data + at * p->channels;
+        const REAL *dy = (const REAL *)dy_data + at * p->pixel;
         if (!adds && is_square(&w))
             max_window_back(SQUARED(w), p, x, dy, dx, false);
         else
@@ -215,7 +236,7 @@ static void mean_windows(const Pool *p, const void *x_data, void *y_data, Span o
     const REAL *x = x_data;
     Window w = window_at(p, outputs.begin);
     for (int64_t at = outputs.begin; at < outputs.end; at++, window_next(p, &w)) {
-        REAL *y = (REAL *)y_data + at * p->channels;
+        REAL *y = (REAL *)y_data + at * p->pixel;
         EACH_VECTOR_OF(p->channels, {
             Vec sum = {0};
             EACH_PLACE(w, from) sum += lanes_load(x + c + from, lanes);
@@ -229,7 +250,7 @@ static void mean_windows_back(const Pool *p, const void *dy_data, void *dx_data,
     REAL *dx = dx_data;
     Window w = window_at(p, outputs.begin);
     for (int64_t at = outputs.begin; at < outputs.end; at++, window_next(p, &w)) {
-        const REAL *dy = (const REAL *)dy_data + at * p->channels;
+        const REAL *dy = (const REAL *)dy_data + at * p->pixel;
         EACH_VECTOR_OF(p->channels, {
             Vec share = lanes_load(dy + c, lanes) / vec_set((REAL)w.count);
             EACH_PLACE(w, from) {
