@@ -5,9 +5,9 @@
 #include "kernels/isa/gemm.h"
 #include "kernels/isa/gemm_thin.h"
 
-/* Packed B: DEPTH x WIDTH, 128 KiB, which stays in the second level cache. It is cut into
- * panels of PANEL columns that lie one after the other, each row by row. For fewer than
- * PACK_ROWS rows of A packing does not pay. */
+/* Packed B: DEPTH x WIDTH, 128 KiB, which stays in the second level cache; narrower blocks
+ * are deeper, up to DEEPEST. It is cut into panels of PANEL columns that lie one after the
+ * other, each row by row. For fewer than PACK_ROWS rows of A packing does not pay. */
 enum {
     WIDTH = 1024 / sizeof(REAL),
     DEPTH = 128,
@@ -22,11 +22,11 @@ enum {
 enum { STRIDE = 4096 };
 #if defined(__AVX512F__)
 #define TURN_A 0
-enum { DIRECT_DEPTH = 512 };
+enum { DEEPEST = 512 };
 static bool streams(int64_t b_depth) { return true; }
 #else
 #define TURN_A 1
-enum { DIRECT_DEPTH = DEPTH };
+enum { DEEPEST = DEPTH };
 static bool streams(int64_t b_depth) {
     return b_depth * (int64_t)sizeof(REAL) % STRIDE != 0;
 }
@@ -214,7 +214,8 @@ static void gemm_blocks(const Gemm *g) {
         int64_t columns = g->columns - n < WIDTH ? g->columns - n : WIDTH;
         bool direct = is_thin || (g->b_column == 1 && columns % VW == 0 &&
                                   (g->rows < PACK_ROWS || streams(g->b_depth)));
-        int64_t deepest = is_thin ? g->depth : direct ? DIRECT_DEPTH : DEPTH;
+        int64_t room = DEPTH * WIDTH / (vectors_of(columns) * VW);
+        int64_t deepest = is_thin ? g->depth : direct || room > DEEPEST ? DEEPEST : room;
         int64_t deeps = g->depth > 0 ? chunks(g->depth, deepest) : 1;
         for (int64_t i = 0; i < deeps; i++) {
             int64_t k = g->depth * i / deeps, depth = g->depth * (i + 1) / deeps - k;
