@@ -25,9 +25,10 @@ enum { CACHE_LINE = 64, POLLS_PER_LOOK = 64 };
 /* After this much spinning the CPU is offered to others: the awaited thread may need it.
  */
 #define SPIN_SELFISH 20e-6
-/* A small run whose caller waited so long for workers that were awake met other processes
- * on their CPUs, which will be there for a while. */
-#define LATE     30e-6
+/* What sharing a run must save while the workers spin, and where they may sleep. */
+#define START_COST 10e-6
+#define WAKE_COST  40e-6
+/* Workers that came late met other processes on their CPUs, which will stay a while. */
 #define LATE_FOR 10e-3
 
 /* A number that threads wait on to change. */
@@ -43,9 +44,9 @@ static struct Pool {
     uint32_t generation_at_start;
     bool in_run, atfork_registered;
     pthread_t worker[POOL_MAX];
-    double asked_at;   /* when pool_is_awake was last called */
-    bool small;        /* the next run is one of those that it is asked about */
-    double late_until; /* workers are not expected on time before */
+    double asked_at; /* when somebody last asked for a small run */
+    double hoped;    /* what the next run saves when its workers are on time; 0: a lot */
+    double late_until; /* they are not expected to be before */
 
     /* A cache line for the start of a run and one for barriers: each travels between the
      * CPUs as a whole, so a worker that sees a new generation has the rest at hand. */
@@ -224,18 +225,22 @@ void pool_run(PoolFunction *function, void *context) {
     waited = 0;
     function(context, 0, pool.threads);
     pool_barrier();
-    if (awake && pool.small && waited > LATE) pool.late_until = clock_now() + LATE_FOR;
-    pool.small = false;
+    if (awake && pool.hoped > 0 && waited > pool.hoped)
+        pool.late_until = clock_now() + LATE_FOR;
+    pool.hoped = 0;
     pool.in_run = false;
     ftz_restore(before);
 }
 
-bool pool_is_awake(void) {
-    if (pool.workers > 0 && !pool.patient) return false; /* they sleep after each run */
+bool pool_pays(double saved) {
+    if (saved > WAKE_COST) return true;
+    /* Without a CPU for each, workers sleep after each run. */
+    if (saved < START_COST || (pool.workers > 0 && !pool.patient)) return false;
     double now = clock_now();
     bool awake = now - pool.asked_at < SPIN_IDLE && now > pool.late_until;
     pool.asked_at = now;
-    return pool.small = awake;
+    pool.hoped = awake ? saved : 0;
+    return awake;
 }
 
 void pool_set_threads(int threads) {

@@ -28,10 +28,11 @@ void pool_run(PoolFunction *function, void *context); /* on all threads */
 void pool_run1(PoolFunction *function,
                void *context); /* on the caller alone, same FTZ rule */
 void pool_barrier(void);       /* inside pool_run: wait for all */
-/* To be asked before each run that would gain little: is it worth waking the workers for?
- * True when such runs follow one another so closely that workers stay awake, and no other
- * process keeps them from their CPUs. */
-bool pool_is_awake(void);
+/* To be asked before a run that could also be the caller's alone: does it pay to share it
+ * when that saves so many seconds? Where these are few, only while such runs follow one
+ * another so closely that the workers stay awake, and no other process keeps them from
+ * their CPUs. */
+bool pool_pays(double saved);
 void pool_stop(void);          /* joins the workers; a later run starts them */
 
 /* The contiguous run of parts [*first, *last) that belongs to a thread. */

@@ -6,10 +6,7 @@
 #include "base/pool.h"
 #include "plan/internal.h"
 
-/* Starting the pool, when it sleeps or is awake, and meeting in it, in nanoseconds: what
- * sharing the work must save. */
-#define WAKE_COST    40000.0
-#define START_COST   10000.0
+/* Meeting in the pool, in nanoseconds. */
 #define BARRIER_COST 400.0
 
 /* A part of a port's copy is about so many bytes. */
@@ -282,8 +279,7 @@ static bool is_worth_sharing(const Plan *plan) {
     int threads = pool_threads();
     double cost = plan->parallel_cost + plan->port_cost;
     double gain = cost * (1 - 1.0 / threads) - BARRIER_COST * plan->barriers;
-    if (gain > WAKE_COST || share_all) return true;
-    return gain > START_COST && pool_is_awake();
+    return share_all || pool_pays(1e-9 * gain);
 }
 
 bool plan_run(Plan *plan, Err *err) {
