@@ -125,10 +125,11 @@ static void rows_run(const Call *call, int64_t part, const Rule *rule) {
     static const float zeros[BLOCK];
     const Update *update = rule->update;
     const int64_t *rows = call->in[call->n_in - 1].data;
-    int64_t inner = call->note[INNER], count = call->note[COUNT];
+    int64_t inner = call->note[INNER], count = call->note[COUNT], size = call->note[SIZE];
     float sum[BLOCK], rate = update->rate(call, update->gradient);
-    bool calm = is_calm(call, rule, rate), still = rule->still && calm;
-    bool less = rule->rest && calm;
+    bool calm = is_calm(call, rule, rate);
+    bool still = rule->still && calm && 2 * count < size;
+    bool less = rule->rest && calm && 8 * count < size;
     bool apart = still || less; /* rows without a gradient, from others */
     int64_t first = first_row(call, part, !still);
     int64_t at = first * inner, end = first_row(call, part + 1, !still) * inner;
