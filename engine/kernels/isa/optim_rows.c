@@ -90,20 +90,36 @@ static int64_t first_row(const Call *call, int64_t part, bool all) {
     return slice > 0 && rows[slice - 1] == row ? row + 1 : row;
 }
 
-/* The gradient of elements [at, stop), from the slice k on. */
-static void sum_slices(const Call *call, int64_t k, int64_t at, int64_t stop,
+/* Adds up the slices of one row, from the k-th on, columns [low, low + n) of them. They
+ * lie anywhere: those to come are fetched ahead. Returns the first of the next row. */
+static int64_t sum_row(const Call *call, int64_t k, int64_t low, int64_t n,
                        float *restrict sum) {
+    enum { AHEAD = 8, LINE = 64 / sizeof(float) };
     int64_t inner = call->note[INNER], count = call->note[COUNT];
     const int64_t *rows = call->in[call->n_in - 1].data, *position = rows + count;
-    const float *values = call->in[call->n_out].data;
+    const float *values = (const float *)call->in[call->n_out].data + low;
+    int64_t row = rows[k];
+    do {
+        const float *restrict from = values + position[k] * inner;
+        if (k + AHEAD < count)
+            for (int64_t c = 0; c < n; c += LINE)
+                __builtin_prefetch(values + position[k + AHEAD] * inner + c);
+        SIMD_LOOP(c, n) sum[c] += from[c];
+    } while (++k < count && rows[k] == row);
+    return k;
+}
+
+/* The gradient of elements [at, stop), from the slice k on. */
+static void sum_slices(const Call *call, int64_t k, int64_t at, int64_t stop,
+                       float *sum) {
+    int64_t inner = call->note[INNER], count = call->note[COUNT];
+    const int64_t *rows = call->in[call->n_in - 1].data;
     memset(sum, 0, (size_t)(stop - at) * sizeof *sum);
-    for (; k < count && rows[k] * inner < stop; k++) {
+    while (k < count && rows[k] * inner < stop) {
         int64_t start = rows[k] * inner;
         int64_t low = start > at ? start : at;
         int64_t high = start + inner < stop ? start + inner : stop;
-        const float *restrict from = values + position[k] * inner + (low - start);
-        float *restrict to = sum + (low - at);
-        SIMD_LOOP(c, high - low) to[c] += from[c];
+        k = sum_row(call, k, low - start, high - low, sum + (low - at));
     }
 }
 
