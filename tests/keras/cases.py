@@ -6,8 +6,8 @@ are in fits.py.
 """
 
 from fits import FITS
-from kinds import (accumulator, activation, constraint, data, initializer, layer, loss, metric,
-                   optimizer, random_layer, regularizer, schedule)
+from kinds import (accumulator, activation, assigning_layer, attention, constraint, data, initializer,
+                   layer, loss, metric, optimizer, random_layer, regularizer, schedule)
 from kinds.application import APPLICATIONS
 from kinds.array_file import FILES
 from kinds.attention import ATTENTION
@@ -132,6 +132,14 @@ LAYERS = [
     random_layer("Dropout", dict(rate=0.5, noise_shape=(3000, 1), seed=2), x=(3000, 20), absolute=0.06),
     random_layer("Dropout", dict(rate=0.5, noise_shape=(1, 3000), seed=2), x=(20, 3000), absolute=0.06),
     layer("Embedding", dict(input_dim=9, output_dim=4), x=(3, 5), low=9),
+    layer("ReversibleEmbedding", dict(input_dim=9, output_dim=4), x=(3, 5), low=9),
+    layer("ReversibleEmbedding", dict(input_dim=9, output_dim=4, tie_weights=False), x=(3, 5), low=9),
+    attention("ReversibleEmbedding", dict(input_dim=9, output_dim=4), x=[(3, 4)], apart=True, reverse=True),
+    attention("ReversibleEmbedding", dict(input_dim=9, output_dim=4, tie_weights=False, logit_soft_cap=0.7),
+              x=[(3, 5, 4)], apart=True, reverse=True),
+    assigning_layer("SpectralNormalization", dict(layer=Made("layers", "Dense", dict(units=5)))),
+    assigning_layer("SpectralNormalization", dict(layer=Made("layers", "Conv2D", dict(filters=4, kernel_size=3)),
+                                                  power_iterations=3), x=(2, 5, 6, 3)),
     layer("Permute", dict(dims=(2, 1)), x=(4, 2, 3)),
     layer("Permute", dict(dims=(3, 1, 2)), x=(2, 2, 3, 4)),
     layer("RepeatVector", dict(n=3)),

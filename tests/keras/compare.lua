@@ -136,7 +136,8 @@ function run.layer(case, given)
   local x = single(inputs)
   local results = {}
   if inputs[1].ndim > 1 then
-    results.shape = cdl.tensor(layer(symbols(inputs)).shape)
+    local flags = case.call and next(case.call) and case.call or nil
+    results.shape = cdl.tensor(layer(symbols(inputs), flags).shape)
   else
     layer(x)
   end

@@ -81,6 +81,60 @@ describe("layers", function()
     assert.matches("TimeDistributed: layer must be a layer", message(layers.TimeDistributed, 3))
   end)
 
+  it("adaptive pooling gives the same sizes for any input", function()
+    local x = cdl.arange(0, 10):reshape { 1, 11, 1 }
+    assert.are.same({ 1, 3.5, 6.5, 9 }, layers.AdaptiveAveragePooling1D(4)(x):flatten():totable())
+    assert.are.same({ 2, 5, 8, 10 }, layers.AdaptiveMaxPooling1D(4)(x):flatten():totable())
+    local more = layers.AdaptiveMaxPooling1D(22)(x):flatten()
+    assert.are.same({ 0, 0, 1, 1 }, more[{ { 1, 4 } }]:totable())
+    local input = cdl.Input { -1, -1, 3 }
+    assert.are.same({ -1, 2, 3, 3 }, layers.AdaptiveAveragePooling2D { 2, 3 }(input).shape)
+    local model = cdl.Model { inputs = input, outputs = layers.AdaptiveAveragePooling2D { 2, 3 }(input) }
+    for _, size in ipairs { 3, 6, 7 } do
+      local y = model:predict(cdl.ones { 2, size, size, 3 }, { verbose = 0 })
+      assert.is_true((y - 1):abs():max():item() < 1e-6)
+    end
+    assert.matches("layer 'p' wants inputs of shape {batch, steps, channels}",
+      message(layers.AdaptiveMaxPooling1D { 2, name = "p" }, cdl.ones { 2, 3 }))
+  end)
+
+  it("SpectralNormalization brings the largest singular value to 1", function()
+    local layer = layers.SpectralNormalization { layers.Dense(3), power_iterations = 50 }
+    local x = cdl.random.normal { shape = { 2, 4 } }
+    layer(x)
+    local first = layer.kernel:value()
+    layer(x) -- not in training: stays
+    assert.are.equal(0, (layer.kernel:value() - first):abs():max():item())
+    layer(x, true)
+    local kernel = layer.kernel:value()
+    local ratio = (first / kernel):flatten()
+    assert.is_true((ratio / ratio[1] - 1):abs():max():item() < 1e-4)
+    local v = cdl.random.normal { shape = { 3, 1 } }
+    for _ = 1, 100 do
+      v = kernel:transpose():matmul(kernel:matmul(v))
+      v = v / (v * v):sum():sqrt()
+    end
+    assert.is_true(math.abs((kernel:matmul(v) ^ 2):sum():sqrt():item() - 1) < 1e-3)
+    assert.are.equal(3, #layer.weights)
+    local zeros = layers.SpectralNormalization(layers.Embedding { 4, 3, embeddings_initializer = "zeros" })
+    assert.are.equal(0, zeros(cdl.tensor { { 1, 2 } }, true):abs():max():item())
+    assert.matches("has neither kernel nor embeddings",
+      message(layers.SpectralNormalization(layers.Flatten()), cdl.ones { 2, 3 }))
+    assert.matches("layer must be a layer", message(layers.SpectralNormalization, 3))
+  end)
+
+  it("ReversibleEmbedding leads back to scores of the tokens", function()
+    local embed = layers.ReversibleEmbedding { 5, 3, mask_zero = true, name = "e" }
+    local y = embed(cdl.tensor { { 1, 2, 0 } })
+    assert.are.same({ { true, true, false } }, y.mask:totable())
+    local scores = embed(y, { reverse = true })
+    assert.are.same({ 1, 3, 5 }, scores.shape)
+    assert.is_nil(scores.mask)
+    assert.is_true((scores - y:matmul(embed.embeddings:value():transpose())):abs():max():item() < 1e-6)
+    assert.matches("layer 'e': vectors {..., 3} are wanted with reverse = true, got {1, 4}",
+      message(embed, cdl.ones { 1, 4 }, { reverse = true }))
+  end)
+
   it("Embedding names an id out of range", function()
     local embed = layers.Embedding(4, 2)
     assert.matches("layers_spec.lua:%d+: .*7", message(embed, cdl.tensor({ { 1, 7 } }, "int32")))

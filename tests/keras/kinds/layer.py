@@ -36,6 +36,10 @@ class Layer(Case):
         """A list of the layer's results."""
         return [layer(single(inputs), training=training)]
 
+    def before_step(self, layer, inputs, trainable, fixed):
+        """What a step makes of the values of the weights before it computes."""
+        return trainable, fixed
+
     def allowed(self, expected):
         # A sum that comes out small has the rounding errors of the large ones beside it.
         largest = abs(expected).max(initial=1)
@@ -80,6 +84,7 @@ class Layer(Case):
         sources = (0,) if self.low else (0, 1)  # integers have no gradient
         differentiate = jax.value_and_grad(weigh, argnums=sources, has_aux=True)
         for step in range(STEPS):
+            trainable, fixed = self.before_step(layer, inputs, trainable, fixed)
             (_, (y, fixed)), (of_weights, *of_inputs) = differentiate(trainable, inputs, fixed)
             if step == 0:
                 expected["training"] = y
@@ -124,6 +129,22 @@ class AttentionLayer(Layer):
         return list(y) if isinstance(y, tuple) else [y]
 
 
+class AssigningLayer(Layer):
+    """A layer that assigns to its trainable weights in each training step before it computes. Gradients
+    are those with respect to the new values."""
+
+    def before_step(self, layer, inputs, trainable, fixed):
+        for variables, values in (layer.trainable_weights, trainable), (layer.non_trainable_weights, fixed):
+            for variable, value in zip(variables, values):
+                variable.assign(value)
+        layer(single(inputs), training=True)
+        return ([variable.value for variable in layer.trainable_weights],
+                [variable.value for variable in layer.non_trainable_weights])
+
+    def call(self, layer, inputs, training):
+        return super().call(layer, inputs, False)
+
+
 class RandomLayer(Layer):
     """A layer that draws random numbers while training: its statistics are compared."""
 
@@ -152,4 +173,4 @@ def statistics(y):
             "deviation of columns": columns.std(), "deviation of rows": rows.std()}
 
 
-layer, attention, random_layer = Layer, AttentionLayer, RandomLayer
+layer, assigning_layer, attention, random_layer = Layer, AssigningLayer, AttentionLayer, RandomLayer

@@ -14,7 +14,7 @@ import keras
 import numpy
 
 from kinds.case import Case, give_random_weights, normal, numbered, single
-from kinds.layer import AttentionLayer, Layer, RandomLayer
+from kinds.layer import AssigningLayer, AttentionLayer, Layer, RandomLayer
 
 OPTIMIZERS = ["Adam", "SGD", "RMSprop", "AdamW", "Adamax", "Nadam", "Adagrad", "Adadelta", "Ftrl", "Lion", "Lamb",
               "Adafactor"]
@@ -111,7 +111,7 @@ class SavedLayer(Saved):
     """A functional model around one layer."""
 
     def __init__(self, layer, optimizer, **more):
-        super().__init__(f"{layer.name}, {optimizer}", trains=not isinstance(layer, RandomLayer), **more)
+        super().__init__(f"{layer.name}, {optimizer}", trains=not isinstance(layer, (RandomLayer, AssigningLayer)), **more)
         self.layer, self.optimizer = layer, optimizer
 
     def make_data(self, random):

@@ -81,6 +81,17 @@ def pooling():
     for name in "GlobalMaxPooling", "GlobalAveragePooling":
         for axes, x in (1, LINE), (2, IMAGE), (3, SPACE):
             lines += [layer(f"{name}{axes}D", x=x), layer(f"{name}{axes}D", dict(keepdims=True), x=x)]
+    for name in "AdaptiveMaxPooling", "AdaptiveAveragePooling":
+        lines += [
+            layer(f"{name}1D", dict(output_size=4), x=LINE),
+            layer(f"{name}1D", dict(output_size=3), x=(2, 9, 3)),
+            layer(f"{name}2D", dict(output_size=(3, 5)), x=IMAGE),
+            layer(f"{name}2D", dict(output_size=3), x=IMAGE),
+            layer(f"{name}3D", dict(output_size=(2, 3, 1)), x=SPACE),
+            layer(f"{name}3D", dict(output_size=3), x=SPACE),
+            layer(f"{name}1D", dict(output_size=15), x=LINE,
+                  differs="Keras reads beyond the end where there are more bins than places"),
+        ]
     return lines
 
 
