@@ -17,12 +17,13 @@ local REQUIRED = {
   cells = function() return { layers.GRUCell(3), layers.LSTMCell(2) } end,
   num_heads = 2, key_dim = 3, head_dim = 3, num_query_heads = 4, num_key_value_heads = 2, equation = "ab,bc->ac",
   output_shape = { 3 }, height = 3, width = 3, factor = 0.5, height_factor = 0.5, width_factor = 0.5, num_tokens = 3,
-  num_bins = 4, output_size = 2,
+  num_bins = 4, output_size = 2, layers = function() return { layers.Dense(2), layers.Dropout(0.5) } end,
 }
 -- Arguments that a layer is given besides.
 local MORE = {
   GroupNormalization = { groups = 1 }, Bidirectional = { layer = layers.LSTM(3) },
   Discretization = { bin_boundaries = { 0, 1 } }, IntegerLookup = { vocabulary = { 4, 7 } },
+  RandomPosterization = { factor = 4 },
 }
 
 local SHAPES = { {}, { 0 }, { 3 }, { 0, 4 }, { 2, 4 }, { 2, 0 }, { 2, 5, 4 }, { 0, 5, 4 }, { 2, 0, 4 }, { 2, 6, 6, 4 },

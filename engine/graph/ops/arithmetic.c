@@ -86,6 +86,14 @@ void grad_pow(Graph *g, GradCall *call) {
     if (call->need[1]) give(g, call, 1, pow_exponent(g, call));
 }
 
+/* The angle of the point (b, a). */
+void grad_arctan2(Graph *g, GradCall *call) {
+    NodeId square = add(g, mul(g, A, A), mul(g, B, B));
+    NodeId share = graph_op2(g, OP_div, D, square);
+    if (call->need[0]) give(g, call, 0, mul(g, share, B));
+    if (call->need[1]) give(g, call, 1, neg(g, mul(g, share, A)));
+}
+
 /* y = a - floor(a / b) b */
 void grad_mod(Graph *g, GradCall *call) {
     if (call->need[0]) give(g, call, 0, D);

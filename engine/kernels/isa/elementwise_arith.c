@@ -114,3 +114,7 @@ BINARY_KERNEL(relu_grad, 0, 0.1, NULL, NULL, NULL, NULL, relu_grad_float,
 POWER_ROW(float, powf)
 POWER_ROW(double, pow)
 BINARY_KERNEL(pow, 0, 2.0, NULL, NULL, NULL, NULL, pow_float, pow_double)
+
+BINARY_ROW(arctan2, float, atan2f(a, b))
+BINARY_ROW(arctan2, double, atan2(a, b))
+BINARY_KERNEL(arctan2, 0, 10.0, NULL, NULL, NULL, NULL, arctan2_float, arctan2_double)

@@ -1,6 +1,7 @@
---- What layers that change images share. A subclass defines augment(x), what is done to a batch
+--- What layers that change images share. A subclass defines augment(x, labels), what is done to a batch
 -- {batch, rows, columns, channels} while training - which is the default when such a layer is called by
--- itself - and perhaps keep(x), what is done else.
+-- itself - and perhaps keep(x), what is done else. Such layers also take {images =, labels =} and give that;
+-- the labels are changed by those whose augment gives new ones as a second value.
 local core = require "cdl.core"
 local Layer = require "cdl.layer"
 local ops = require "cdl.ops"
@@ -8,7 +9,6 @@ local random = require "cdl.random"
 local words = require "cdl.words"
 
 local ImageLayer = Layer:extend "ImageLayer"
-ImageLayer.one_input = true
 ImageLayer.default_training = true
 
 ImageLayer.format_row = { "data_format", { "channels_last" }, "channels_last", doc = "the order of axes" }
@@ -41,12 +41,37 @@ function ImageLayer:read_range()
   if #range ~= 2 then
     core.raise(("%s: value_range must be a list of two numbers, got %s"):format(self.__name, words.literal(range)))
   end
+  if range[1] == range[2] then
+    core.raise(("%s: value_range must be two different numbers, got %s"):format(self.__name, words.literal(range)))
+  end
   return math.min(range[1], range[2]), math.max(range[1], range[2])
 end
 
---- A number from low to high for each image of x, as {batch, 1, 1, 1}.
-function ImageLayer:draw(x, low, high)
-  return random.of_shape("uniform", { x.shape[1], 1, 1, 1 }, { low, high }, self.args.seed)
+local function scaled(x, from_low, from_high, low, high)
+  if from_low == low and from_high == high then return x end
+  return (x - from_low) / (from_high - from_low) * (high - low) + low
+end
+
+--- Pixels in value_range (which read_range has kept as smallest and largest) as pixels from low to high.
+function ImageLayer:from_range(x, low, high) return scaled(x, self.smallest, self.largest, low, high) end
+
+--- The way back.
+function ImageLayer:to_range(x, low, high) return scaled(x, low, high, self.smallest, self.largest) end
+
+--- x limited to value_range.
+function ImageLayer:clip(x) return ops.clip(x, self.smallest, self.largest) end
+
+--- Raises unless images have red, green and blue.
+function ImageLayer:check_colours(x)
+  if x.shape[4] ~= 3 then
+    core.raise(("layer '%s': %s wants images with 3 channels, got shape {%s}"):format(self.name, self.__name,
+      table.concat(x.shape, ", ")))
+  end
+end
+
+--- A number from low to high for each image of x, as {batch, 1, 1, 1}; or one for the batch.
+function ImageLayer:draw(x, low, high, batch)
+  return random.of_shape("uniform", { batch or x.shape[1], 1, 1, 1 }, { low, high }, self.args.seed)
 end
 
 --- Bool {batch, 1, 1, 1}: for each image, true with a probability that is drawn from low to high.
@@ -55,18 +80,67 @@ function ImageLayer:decide(x, low, high)
   return ops.lt(self:draw(x, 0, 1), chance)
 end
 
+--- Where along an axis, 2 or 3, a stretch of that length {batch, 1, 1, 1} lies whose place is drawn for each image:
+-- bool, of x's size along the axis and 1 elsewhere.
+function ImageLayer:within(x, axis, length)
+  local n, shape = x.shape[axis], { 1, 1, 1, 1 }
+  shape[axis] = n
+  local first = self:draw(x, 0, 1) * (n - length)
+  local places = ops.reshape(ops.arange(0, n - 1), shape)
+  return ops.logical_and(ops.ge(places, first), ops.lt(places, first + length))
+end
+
+--- The numbers of another image for each image of x, from 0, as they are drawn.
+function ImageLayer:permutation(x)
+  return ops.argsort(random.of_shape("uniform", { x.shape[1] }, { 0, 1 }, self.args.seed))
+end
+
+--- Labels {batch, classes, ...} by a weight {batch, 1, 1, 1}, the others by the rest.
+function ImageLayer:mix_labels(labels, others, weight)
+  local shape = labels.shape
+  if #shape < 2 then
+    core.raise(("layer '%s': %s mixes labels {batch, classes}, as one_hot makes them, got {%s}"):format(self.name,
+      self.__name, table.concat(shape, ", ")))
+  end
+  for i = 2, #shape do shape[i] = 1 end
+  local share = ops.reshape(weight, shape)
+  return share * labels + (1 - share) * others
+end
+
 function ImageLayer.keep(_, x) return x end
 
+local function images_of(self, x)
+  if not words.is_plain(x) then return x end
+  if #x == 1 then return x[1] end
+  for key in pairs(x) do
+    if key ~= "images" and key ~= "labels" then
+      core.raise(("layer '%s': %s takes images, or {images =, labels =}; got the key %s"):format(self.name, self.__name,
+        words.literal(key)))
+    end
+  end
+  if not words.is_tensor(x.images) then
+    core.raise(("layer '%s': images must be a tensor, got %s"):format(self.name, words.describe(x.images)))
+  end
+  return x.images
+end
+
 function ImageLayer:call(x, training)
-  local shape = x.shape
+  local images, dict = images_of(self, x), words.is_plain(x) and x.images and x
+  local shape, labels = images.shape, dict and dict.labels
   if #shape ~= 3 and #shape ~= 4 then
     core.raise(("layer '%s': %s wants images {batch, rows, columns, channels}, or one without the batch, got {%s}")
       :format(self.name, self.__name, table.concat(shape, ", ")))
   end
-  local y = self.any_dtype and x or ops.astype(x, self.dtype)
-  if #shape == 3 then y = ops.expand_dims(y, 1) end
-  y = (training and self.augment or self.keep)(self, y)
-  return #shape == 3 and ops.squeeze(y, 1) or y
+  local one = #shape == 3
+  local y = self.any_dtype and images or ops.astype(images, self.dtype)
+  if one then y = ops.expand_dims(y, 1) end
+  local new_labels
+  y, new_labels = (training and self.augment or self.keep)(self, y,
+    labels and one and ops.expand_dims(labels, 1) or labels or nil)
+  if one then y = ops.squeeze(y, 1) end
+  if not dict then return y end
+  if new_labels and one then new_labels = ops.squeeze(new_labels, 1) end
+  return { images = y, labels = new_labels or labels }
 end
 
 return ImageLayer

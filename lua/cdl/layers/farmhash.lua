@@ -145,4 +145,16 @@ function M.bucket(s, n, key)
   return modulo(key and M.keyed_hash(s, key[1], key[2]) or M.hash(s), n)
 end
 
+local JOIN = 0xc6a4a7935bd1e995
+
+--- A number from 0 below n for several hashes, as TensorFlow crosses them: each is mixed into what came before.
+function M.crossed(hashes, n)
+  local all = 0xdecafcaffe
+  for _, hash in ipairs(hashes) do
+    local mixed = ((all ~ JOIN) ~ shift_mix(hash * JOIN) * JOIN) * JOIN
+    all = shift_mix(shift_mix(mixed) * JOIN)
+  end
+  return modulo(all, n)
+end
+
 return M

@@ -24,14 +24,28 @@ function Hashing:init(args)
   self.key = farmhash.key_of("Hashing", args.salt)
 end
 
-local function number(self, value)
-  local bins, masked = self.args.num_bins, self.args.mask_value
-  if masked ~= nil and value == masked then return 0 end
+--- A string, or an integer; any other value raises.
+function Hashing:feature(value)
   local whole = type(value) == "number" and math.tointeger(value)
   if not whole and type(value) ~= "string" then
     core.raise(("layer '%s': strings or integers are wanted, got %s"):format(self.name, words.describe(value)))
   end
-  local text = whole and ("%d"):format(whole) or value
+  return whole or value
+end
+
+--- An eager tensor as tables; tables, strings and numbers as they are.
+function Hashing:plain(x)
+  if not words.is_tensor(x) then return x end
+  if x.kind ~= "eager" then
+    core.raise(("layer '%s': an eager tensor or tables are wanted, got %s"):format(self.name, words.describe(x)))
+  end
+  return x.ndim == 0 and x:item() or x:totable()
+end
+
+local function number(self, value)
+  local bins, masked = self.args.num_bins, self.args.mask_value
+  if masked ~= nil and value == masked then return 0 end
+  local text = tostring(self:feature(value))
   if masked == nil then return farmhash.bucket(text, bins, self.key) end
   return bins > 1 and 1 + farmhash.bucket(text, bins - 1, self.key) or 0
 end
@@ -44,13 +58,7 @@ local function numbers(self, x)
 end
 
 function Hashing:__call(x)
-  if words.is_tensor(x) then
-    if x.kind ~= "eager" then
-      core.raise(("layer '%s': an eager tensor or tables are wanted, got %s"):format(self.name, words.describe(x)))
-    end
-    x = x.ndim == 0 and x:item() or x:totable()
-  end
-  return encoding.encode(core.tensor(numbers(self, x), "int64"), self.args.output_mode, self.args.num_bins)
+  return encoding.encode(core.tensor(numbers(self, self:plain(x)), "int64"), self.args.output_mode, self.args.num_bins)
 end
 
 return Hashing

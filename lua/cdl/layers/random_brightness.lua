@@ -16,7 +16,7 @@ end
 
 function RandomBrightness:augment(x)
   local range = self.largest - self.smallest
-  return ops.clip(x + self:draw(x, self.low, self.high) * range, self.smallest, self.largest)
+  return self:clip(x + self:draw(x, self.low, self.high) * range)
 end
 
 return RandomBrightness

@@ -18,7 +18,7 @@ end
 function RandomContrast:augment(x)
   local mean = ops.mean(x, { 2, 3 }, true)
   local y = (x - mean) * self:draw(x, 1 - self.low, 1 + self.high) + mean
-  return ops.clip(y, self.smallest, self.largest)
+  return self:clip(y)
 end
 
 return RandomContrast

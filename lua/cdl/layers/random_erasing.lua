@@ -21,16 +21,6 @@ function RandomErasing:init()
   self.smallest, self.largest = self:read_range()
 end
 
--- Where along an axis the rectangle lies: bool, of x's size there and 1 elsewhere.
-function RandomErasing:within(x, axis)
-  local n, shape = x.shape[axis], { 1, 1, 1, 1 }
-  shape[axis] = n
-  local length = ops.sqrt(self:draw(x, self.low_scale, self.high_scale)) * n
-  local first = self:draw(x, 0, 1) * (n - length)
-  local places = ops.reshape(ops.arange(0, n - 1), shape)
-  return ops.logical_and(ops.ge(places, first), ops.lt(places, first + length))
-end
-
 function RandomErasing:colour(x)
   local value = self.args.fill_value
   if value == nil then
@@ -44,11 +34,12 @@ function RandomErasing:colour(x)
   else
     value = core.tensor(value)
   end
-  return ops.clip(value, self.smallest, self.largest)
+  return self:clip(value)
 end
 
 function RandomErasing:augment(x)
-  local inside = ops.logical_and(self:within(x, 2), self:within(x, 3))
+  local function length(axis) return ops.sqrt(self:draw(x, self.low_scale, self.high_scale)) * x.shape[axis] end
+  local inside = ops.logical_and(self:within(x, 2, length(2)), self:within(x, 3, length(3)))
   inside = ops.logical_and(inside, self:decide(x, self.low, self.high))
   return ops.where(inside, self:colour(x), x)
 end

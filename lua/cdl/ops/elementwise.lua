@@ -7,7 +7,7 @@ local words = require "cdl.words"
 local UNARY = { "neg", "abs", "sign", "square", "relu", "floor", "ceil", "round", "exp", "expm1",
   "log", "log1p", "sqrt", "rsqrt", "reciprocal", "sin", "cos", "tanh", "sigmoid", "erf", "gelu",
   "softplus", "isfinite", "stop_gradient" }
-local BINARY = { "add", "sub", "mul", "div", "pow", "floordiv", "mod", "maximum", "minimum",
+local BINARY = { "add", "sub", "mul", "div", "pow", "arctan2", "floordiv", "mod", "maximum", "minimum",
   "eq", "ne", "lt", "le", "gt", "ge" }
 
 return function(kit)

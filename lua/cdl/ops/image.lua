@@ -86,6 +86,41 @@ return function(kit)
       return ops.astype(gray, x.dtype)
     end)
 
+  -- The three channels of float images, {..., 1} each.
+  local function channels_of(who, images)
+    local x = value_of(images)
+    if (x.ndim ~= 3 and x.ndim ~= 4) or x.shape[x.ndim] ~= 3 then
+      core.raise(("%s wants images of 3 channels, got shape {%s}"):format(who, table.concat(x.shape, ", ")))
+    end
+    if not x.dtype:find "^float" then core.raise(("%s wants images of floats, got %s"):format(who, x.dtype)) end
+    return ops.split(x, 3, -1)
+  end
+
+  define("rgb_to_hsv", { images_row, format_row },
+    "Red, green and blue as hue (from 0, red, to below 1), saturation (from 0 to 1) and value, the largest of the three.",
+    function(images)
+      local parts = channels_of("rgb_to_hsv", images)
+      local red, green, blue = parts[1], parts[2], parts[3]
+      local value = ops.maximum(ops.maximum(red, green), blue)
+      local range = value - ops.minimum(ops.minimum(red, green), blue)
+      local is_bright, has_colour = ops.gt(value, 0), ops.gt(range, 0)
+      local saturation = ops.where(is_bright, range / ops.where(is_bright, value, 1), 0)
+      local unit = ops.where(has_colour, range, 1) * 6
+      local hue = ops.where(ops.eq(value, green), (blue - red) / unit + 2 / 6, (red - green) / unit + 4 / 6)
+      hue = ops.where(ops.eq(value, red), (green - blue) / unit, hue)
+      hue = ops.where(has_colour, ops.where(ops.lt(hue, 0), hue + 1, hue), 0)
+      return ops.concat({ hue, saturation, value }, -1)
+    end)
+
+  define("hsv_to_rgb", { images_row, format_row }, "Hue, saturation and value as red, green and blue; hues repeat with 1.",
+    function(images)
+      local parts = channels_of("hsv_to_rgb", images)
+      local place, saturation, value = parts[1] % 1 * 6, parts[2], parts[3]
+      local function mixed(share) return value * (1 - saturation + saturation * ops.clip(share, 0, 1)) end
+      return ops.concat({ mixed(ops.abs(place - 3) - 1), mixed(2 - ops.abs(place - 2)),
+        mixed(2 - ops.abs(place - 4)) }, -1)
+    end)
+
   local affine_row = core.row "affine_transform"
   local FILLS = { constant = 0, nearest = 1, reflect = 2, wrap = 3, mirror = 4 }
 

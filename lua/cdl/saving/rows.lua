@@ -19,6 +19,8 @@ local function single(value) return type(value) == "table" and #value == 1 and v
 
 local function without_trainable(config) config.trainable = nil end
 
+local function without_base(config) config.trainable, config.dtype = nil, nil end
+
 local ANY = {} -- an accepted argument that says nothing
 
 -- A config may bring a vocabulary, but not name a file of this machine.
@@ -35,6 +37,7 @@ local rows = {
   StringLookup = lookup,
   IntegerLookup = lookup,
   TextVectorization = lookup,
+  Pipeline = { write = without_base },
   Discretization = { write = without_trainable },
   BatchNormalization = { accepts = { synchronized = false, renorm = false, renorm_clipping = null,
     renorm_momentum = 0.99, virtual_batch_size = null, fused = { null, true, false }, adjustment = null } },

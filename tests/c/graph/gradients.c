@@ -51,6 +51,7 @@ static const Case cases[] = {
     PAIR(mul, DIM2(2, 3), DIM2(2, 1), -2, 2), PAIR(mul, DIM2(2, 3), DIM2(2, 3), -2, 2),
     PAIR(div, DIM2(2, 3), DIM1(3), 0.5, 2), PAIR(div, DIM1(3), DIM2(2, 3), 0.5, 2),
     PAIR(pow, DIM2(2, 3), DIM1(3), 0.5, 3), PAIR(pow, DIM0, DIM2(2, 3), 0.5, 3),
+    PAIR(arctan2, DIM2(2, 3), DIM1(3), 0.5, 3), PAIR(arctan2, DIM0, DIM2(2, 3), -3, -0.5),
     PAIR(floordiv, DIM2(2, 3), DIM1(3), 0.5, 4), PAIR(mod, DIM2(2, 3), DIM1(3), 0.5, 4),
     PAIR(maximum, DIM2(2, 3), DIM1(3), -2, 2),
     PAIR(minimum, DIM2(2, 3), DIM2(2, 1), -2, 2),

@@ -94,6 +94,7 @@ static const Case cases[] = {
     BINARY(mul),
     BINARY(div),
     BINARY(pow),
+    BINARY(arctan2),
     BINARY(floordiv),
     BINARY(mod),
     BINARY(maximum),
