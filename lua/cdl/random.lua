@@ -8,6 +8,7 @@
 local core = require "cdl.core"
 local scope = require "cdl.scope"
 local signature = require "cdl.signature"
+local symbol = require "cdl.symbol"
 
 local M = {}
 
@@ -122,6 +123,8 @@ local function next_draw(own_seed)
   end
   local here = scope.current()
   local stream = core.hash(("%s#%d"):format(here.stream, scope.count_draw()))
+  -- Where shapes are found with made-up sizes nothing may be computed: what is drawn belongs to the trace.
+  if symbol.inferring() then return M.concat({ 0 }, nil, M.seed_variable, M.seed_variable), stream end
   if not here.steps then return core.tensor({ own_seed or seed, 0 }, "int64"), stream end
   local first = own_seed and core.tensor({ own_seed }, "int64") or M.seed_variable
   return M.concat({ 0 }, nil, first, here.steps), stream

@@ -135,6 +135,42 @@ describe("layers", function()
       message(embed, cdl.ones { 1, 4 }, { reverse = true }))
   end)
 
+  it("Pipeline runs layers one after the other, in training by itself", function()
+    local pipeline = layers.Pipeline { layers.Rescaling(2), layers.RandomFlip "horizontal", layers.Dropout(0.5) }
+    local x = cdl.ones { 2, 8, 8, 3 }
+    assert.are.equal(2, pipeline(x, false):max():item())
+    assert.are.same({ 0, 4 }, { pipeline(x):min():item(), pipeline(x):max():item() })
+    local nested = layers.Pipeline { layers.Dense(2), layers.Dense(3, { name = "last" }) }
+    assert.are.same({ -1, 3 }, nested(cdl.Input { 4 }).shape)
+    assert.are.equal(4, #nested.weights)
+    local same = cdl.models.clone_model(cdl.Sequential { layers.Pipeline { layers.Dense { 2 }, input_shape = { 4 } } })
+    assert.are.same({ -1, 2 }, same.output_shape)
+    local text = message(layers.Pipeline, { layers.Dense(2), 3 })
+    assert.matches("Pipeline: layer 2 must be a layer, got 3", text)
+    assert.matches("layer 'last'", message(nested.layers[2], cdl.ones { 2, 5 }) or "")
+  end)
+
+  it("spectrograms find a tone", function()
+    local time = cdl.arange(0, 1023) / 8000
+    local tone = cdl.ops.sin(time * (2 * math.pi * 1000)):reshape { 1, 1024, 1 }
+    local y = layers.STFTSpectrogram { frame_length = 64, mode = "magnitude" }(tone)
+    assert.are.same({ 1, 31, 33 }, y.shape)
+    assert.are.equal(8, y[{ 1, 10 }]:argmax():item()) -- 8 of 64 steps of 125 Hz
+    local mel = layers.MelSpectrogram { fft_length = 256, sequence_stride = 128, num_mel_bins = 20,
+      sampling_rate = 8000 }
+    local loud = mel(tone:reshape { 1024 })
+    assert.are.same({ 20, 9 }, loud.shape)
+    assert.is_true(loud:max():item() - loud:min():item() <= 80)
+    local lower = mel(tone[{ {}, {} }]:reshape { 1024 } * 0.1)
+    assert.is_true(math.abs(loud:max():item() - lower:max():item() - 20) < 1e-3)
+    assert.matches("frame_step must be from 1 to frame_length %(8%), got 9",
+      message(layers.STFTSpectrogram, { frame_length = 8, frame_step = 9 }))
+    assert.matches("fft_length must not be less than frame_length", message(layers.STFTSpectrogram,
+      { frame_length = 8, fft_length = 4 }))
+    assert.matches("max_freq must be above min_freq", message(layers.MelSpectrogram, { max_freq = 10 }))
+    assert.matches("window must be 'hann', 'hamming' or a list", message(layers.MelSpectrogram, { window = "tukey" }))
+  end)
+
   it("Embedding names an id out of range", function()
     local embed = layers.Embedding(4, 2)
     assert.matches("layers_spec.lua:%d+: .*7", message(embed, cdl.tensor({ { 1, 7 } }, "int32")))

@@ -331,6 +331,31 @@ describe("Hashing", function()
   end)
 end)
 
+describe("HashedCrossing", function()
+  it("gives Keras's numbers for what features are together", function()
+    local cross = layers.HashedCrossing(10)
+    local y = cross { { "A", "B", "A", "A", "A" }, cdl.tensor({ 101, 101, 101, 102, 102 }, "int32") }
+    assert.are.same({ 1, 4, 1, 3, 3 }, y:totable())
+    assert.are.equal("int64", y.dtype)
+    assert.are.same({ 2, 4 }, cross({ "AAA", "h\u{e9}\u{e9}" }, { ("x"):rep(40), "" }):totable())
+    assert.are.same({ 380, 129, 874 }, layers.HashedCrossing(1000) { { 1, 2, -3 }, { 4, 5, 6 }, { 7, 8, 9 } }:totable())
+    assert.are.equal(6, cross("A", 3):item())
+    assert.are.same({ 2, 1 }, cross({ { "a" }, { "b" } }, { { 1 }, { 2 } }).shape)
+    local rows = layers.HashedCrossing { 5, output_mode = "one_hot" } { { { 1 }, { 2 } }, { { 4 }, { 5 } } }
+    assert.are.same({ { 1, 0, 0, 0, 0 }, { 0, 0, 0, 1, 0 } }, rows:totable())
+  end)
+
+  it("says what it wants", function()
+    local cross = layers.HashedCrossing { 10, name = "c" }
+    assert.matches("layer 'c': a list of two or more features is wanted, got 1", message(cross, { { "a" } }))
+    assert.matches("layer 'c': features must have one shape, got {2} and {1}", message(cross, { 1, 2 }, { 3 }))
+    assert.matches("layer 'c': strings or integers are wanted, got 1.5", message(cross, { 1.5 }, { 3 }))
+    assert.matches("features have shape {}, {batch} or {batch, 1}", message(cross, { { 1, 2 } }, { { 3, 4 } }))
+    assert.matches("layer 'c': an eager tensor or tables are wanted", message(cross, cdl.Input { 1 }, cdl.Input { 1 }))
+    assert.matches("there are no sparse tensors", message(layers.HashedCrossing, 3, { sparse = true }))
+  end)
+end)
+
 describe("tokens that are not known, by their hash", function()
   it("have Keras's numbers, with and without salt", function()
     local ids = cdl.tensor({ 12, 36, 5, 99, 1000, 7 }, "int64")

@@ -6,8 +6,8 @@ local ops = require "cdl.ops"
 
 local NAME = "ContrastLimitedAdaptiveHistogramEqualization"
 local Clahe = ImageLayer:extend(NAME)
-Clahe.doc = "Equalizes the values of each channel in tiles of each image, between whose middles it blends, in training or "
-  .. "not. Where a value is frequent its share is limited, so that noise in even parts stays small."
+Clahe.doc = "Equalizes the values of each channel in tiles of each image, between whose middles it blends, in "
+  .. "training or not. Where a value is frequent its share is limited, so that noise in even parts stays small."
 Clahe.signature = {
   ImageLayer.range_row,
   { "clip_limit", "number", 4, doc = "the largest share of a value, 1 being that of all in an even tile; 0: no limit" },
@@ -36,7 +36,7 @@ local function between(n, size, tiles, axis)
   return column(first, "int64"), column(second, "int64"), column(share)
 end
 
--- What each of 256 values becomes in each tile, flat: {batch, rows of tiles, columns of tiles, channels, 256}.
+-- What each of 256 values becomes in each tile: {batch, rows of tiles * columns of tiles * channels * 256}.
 local function tables_of(pixels, grid, size, clip_limit)
   local shape = pixels.shape
   local tiles = ops.reshape(pixels, { shape[1], grid[1], size[1], grid[2], size[2], shape[4] })
@@ -51,7 +51,8 @@ local function tables_of(pixels, grid, size, clip_limit)
   local first = ops.min(below, 2, true)
   local rest = count - first
   rest = ops.where(ops.eq(rest, 0), 1, rest)
-  return ops.flatten(ops.clip((below - first) * 255 / rest, 0, 255))
+  local target = ops.clip((below - first) * 255 / rest, 0, 255)
+  return ops.reshape(target, { shape[1], grid[1] * grid[2] * shape[4] * VALUES })
 end
 
 function Clahe:keep(x)
@@ -65,11 +66,10 @@ function Clahe:keep(x)
   local tables = tables_of(padded, grid, size, self.args.clip_limit)
   local up, down, share_down = between(rows, size[1], grid[1], 2)
   local left, right, share_right = between(columns, size[2], grid[2], 3)
-  local image = ops.reshape(core.arange(0, batch, 1, "int64"), { batch, 1, 1, 1 })
   local channel = ops.reshape(core.arange(0, channels, 1, "int64"), { 1, 1, 1, channels })
   local function seen(row, column)
-    local tile = (image * grid[1] + row) * grid[2] + column
-    return ops.gather(tables, (tile * channels + channel) * VALUES + pixels, 1)
+    local places = pixels + channel * VALUES + column * (channels * VALUES) + row * (grid[2] * channels * VALUES)
+    return ops.reshape(ops.take_along_axis(tables, ops.reshape(places, { batch, rows * columns * channels }), 2), shape)
   end
   local above = seen(up, left) * (1 - share_right) + seen(up, right) * share_right
   local under = seen(down, left) * (1 - share_right) + seen(down, right) * share_right

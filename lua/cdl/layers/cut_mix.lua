@@ -4,11 +4,11 @@ local ImageLayer = require "cdl.layers.base_image"
 local ops = require "cdl.ops"
 
 local CutMix = ImageLayer:extend "CutMix"
-CutMix.doc = "While training, puts a rectangle of another image of the batch into each image and mixes their labels by the "
-  .. "areas. Called on {images =, labels =}, labels being rows of numbers (one-hot), it gives the same."
+CutMix.doc = "While training, puts a rectangle of another image of the batch into each image and mixes their labels "
+  .. "by the areas. Called on {images =, labels =}, labels being rows of numbers (one-hot), it gives the same."
 CutMix.signature = {
-  ImageLayer.factor_row("factor", "how much is mixed, from 0 to 1: what each image keeps is drawn from Beta(a, a), a for "
-    .. "each batch from 0 to this or from {low, high}", 1),
+  ImageLayer.factor_row("factor", "how much is mixed, from 0 to 1: what each image keeps is drawn from Beta(a, a), a "
+    .. "for each batch from 0 to this or from {low, high}", 1),
   ImageLayer.seed_row, ImageLayer.format_row,
 }
 

@@ -4,8 +4,8 @@ local ImageLayer = require "cdl.layers.base_image"
 local ops = require "cdl.ops"
 
 local Equalization = ImageLayer:extend "Equalization"
-Equalization.doc = "While training, gives the values of each channel other values, in the same order, so that all are about "
-  .. "equally frequent in the batch."
+Equalization.doc = "While training, gives the values of each channel other values, in the same order, so that all "
+  .. "are about equally frequent in the batch."
 Equalization.signature = {
   ImageLayer.range_row,
   { "bins", "integer", 256, min = 2, max = 65536, doc = "how many values are told apart" },

@@ -7,9 +7,9 @@ local Hashing = require "cdl.layers.hashing"
 local words = require "cdl.words"
 
 local HashedCrossing = Hashing:extend "HashedCrossing"
-HashedCrossing.doc = "A number from 0 below num_bins for the values that two or more features have together, always the "
-  .. "same. It is called on a list of features, each a table {batch} or {batch, 1} of strings or integers, one such "
-  .. "value, or an eager tensor; so it stands before a model, or in a function that makes its data."
+HashedCrossing.doc = "A number from 0 below num_bins for the values that two or more features have together, always "
+  .. "the same. It is called on a list of features, each a table {batch} or {batch, 1} of strings or integers, one "
+  .. "such value, or an eager tensor; so it stands before a model, or in a function that makes its data."
 HashedCrossing.signature = {
   { "num_bins", "integer", required = true, min = 1, doc = "how many numbers there are" },
   { "output_mode", { "int", "one_hot" }, "int", doc = "int: the numbers; one_hot: a row for each" },

@@ -14,7 +14,8 @@ MelSpectrogram.signature = {
   { "fft_length", "integer", 2048, min = 2, doc = "length of the Fourier transform, even" },
   { "sequence_stride", "integer", 512, min = 1, doc = "samples from one frame to the next" },
   { "sequence_length", "integer", min = 1, doc = "samples in a frame; fft_length if left out" },
-  { "window", "string|list", "hann", null = true, doc = "hann, hamming, a list of sequence_length values, or cdl.null" },
+  { "window", "string|list", "hann", null = true, doc = "hann, hamming, a list of sequence_length values, or "
+    .. "cdl.null" },
   { "sampling_rate", "integer", 16000, min = 1, doc = "samples in a second" },
   { "num_mel_bins", "integer", 128, min = 1, doc = "number of bands" },
   { "min_freq", "number", 20, min = 0, doc = "where the lowest band begins, in hertz" },

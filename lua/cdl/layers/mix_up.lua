@@ -4,8 +4,8 @@ local ImageLayer = require "cdl.layers.base_image"
 local ops = require "cdl.ops"
 
 local MixUp = ImageLayer:extend "MixUp"
-MixUp.doc = "While training, mixes each image with another one of the batch, and so its labels: w x + (1 - w) other, with a w "
-  .. "of its own. Called on {images =, labels =}, labels being rows of numbers (one-hot), it gives the same."
+MixUp.doc = "While training, mixes each image with another one of the batch, and so its labels: w x + (1 - w) other, "
+  .. "with a w of its own. Called on {images =, labels =}, labels being rows of numbers (one-hot), it gives the same."
 MixUp.signature = {
   { "alpha", "number", 0.2, above = 0, doc = "w is drawn from Beta(alpha, alpha): the larger, the more is mixed" },
   ImageLayer.format_row, ImageLayer.seed_row,

@@ -1,6 +1,5 @@
 --- RandomBrightness.
 local ImageLayer = require "cdl.layers.base_image"
-local ops = require "cdl.ops"
 
 local RandomBrightness = ImageLayer:extend "RandomBrightness"
 RandomBrightness.doc = "While training, adds to each image a number of its own."

@@ -3,10 +3,11 @@ local ImageLayer = require "cdl.layers.base_image"
 local ops = require "cdl.ops"
 
 local RandomColorDegeneration = ImageLayer:extend "RandomColorDegeneration"
-RandomColorDegeneration.doc = "While training, mixes each image (RGB) with its greys: x + f (grey - x), with an f of its own."
+RandomColorDegeneration.doc = "While training, mixes each image (RGB) with its greys: x + f (grey - x), with an f of "
+  .. "its own."
 RandomColorDegeneration.signature = {
-  ImageLayer.factor_row("factor", "f is from -factor to factor, or from {low, high}: 0 leaves the image, 1 is grey; from "
-    .. "-1 to 1"),
+  ImageLayer.factor_row("factor", "f is from -factor to factor, or from {low, high}: 0 leaves the image, 1 is grey; "
+    .. "from -1 to 1"),
   ImageLayer.range_row, ImageLayer.format_row, ImageLayer.seed_row,
 }
 

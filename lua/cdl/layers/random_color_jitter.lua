@@ -2,15 +2,15 @@
 local ImageLayer = require "cdl.layers.base_image"
 
 local RandomColorJitter = ImageLayer:extend "RandomColorJitter"
-RandomColorJitter.doc = "While training, does what RandomBrightness, RandomContrast, RandomSaturation and RandomHue do, one "
-  .. "after the other: those whose factors are given."
+RandomColorJitter.doc = "While training, does what RandomBrightness, RandomContrast, RandomSaturation and RandomHue "
+  .. "do, one after the other: those whose factors are given."
 
 local PARTS = { "brightness", "contrast", "saturation", "hue" }
 
 RandomColorJitter.signature = { ImageLayer.range_row }
 for i, part in ipairs(PARTS) do
-  RandomColorJitter.signature[1 + i] = { part .. "_factor", "factor", doc = ("the factor of Random%s; without it %s stays")
-    :format(part:gsub("^%l", string.upper), part) }
+  RandomColorJitter.signature[1 + i] = { part .. "_factor", "factor",
+    doc = ("as the factor of Random%s; without it the %s stays"):format(part:gsub("^%l", string.upper), part) }
 end
 table.move({ ImageLayer.seed_row, ImageLayer.format_row }, 1, 2, #PARTS + 2, RandomColorJitter.signature)
 

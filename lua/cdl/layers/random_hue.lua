@@ -3,8 +3,8 @@ local ImageLayer = require "cdl.layers.base_image"
 local ops = require "cdl.ops"
 
 local RandomHue = ImageLayer:extend "RandomHue"
-RandomHue.doc = "While training, turns the colours (RGB) of each image around the circle of hues by an angle of its own, "
-  .. "one way or the other."
+RandomHue.doc = "While training, turns the colours (RGB) of each image around the circle of hues by an angle of its "
+  .. "own, one way or the other."
 RandomHue.signature = {
   ImageLayer.factor_row("factor", "angles, as shares of half a turn, from 0 to 1"),
   ImageLayer.range_row, ImageLayer.format_row, ImageLayer.seed_row,

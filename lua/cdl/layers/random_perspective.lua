@@ -3,8 +3,8 @@ local ops = require "cdl.ops"
 local RandomAffine = require "cdl.layers.base_random_affine"
 
 local RandomPerspective = RandomAffine:extend "RandomPerspective"
-RandomPerspective.doc = "While training, shows some of the images as if seen from the side: three corners of each move by "
-  .. "distances of their own, the upper left one stays."
+RandomPerspective.doc = "While training, shows some of the images as if seen from the side: three corners of each "
+  .. "move by distances of their own, the upper left one stays."
 RandomPerspective.signature = {
   RandomAffine.factor_row("factor", "probability for an image, drawn from 0 to this or from {low, high}", 1),
   { "scale", "number", 1, min = 0, max = 1, doc = "corners move by up to half of this share of the sides" },

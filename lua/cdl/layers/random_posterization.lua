@@ -5,11 +5,11 @@ local ops = require "cdl.ops"
 local words = require "cdl.words"
 
 local RandomPosterization = ImageLayer:extend "RandomPosterization"
-RandomPosterization.doc = "While training, keeps only the first bits of each pixel, as many for each image as are drawn for "
-  .. "it."
+RandomPosterization.doc = "While training, keeps only the first bits of each pixel, as many for each image as are "
+  .. "drawn for it."
 RandomPosterization.signature = {
-  ImageLayer.factor_row("factor", "bits that are kept, integers from 1 to 8: from 1 to below this, from low to below high "
-    .. "with {low, high}; low = high is that number"),
+  ImageLayer.factor_row("factor", "bits that are kept, integers from 1 to 8: from 1 to below this, from low to below "
+    .. "high with {low, high}; low = high is that number"),
   ImageLayer.range_row, ImageLayer.format_row, ImageLayer.seed_row,
 }
 

@@ -6,8 +6,8 @@ local RandomSaturation = ImageLayer:extend "RandomSaturation"
 RandomSaturation.doc = "While training, makes the colours (RGB) of each image paler or stronger: multiplies their "
   .. "saturation by f / (1 - f), with an f of its own."
 RandomSaturation.signature = {
-  ImageLayer.factor_row("factor", "f is from -factor to factor, or from {low, high}: 0 leaves grey, 0.5 the image, 1 is "
-    .. "as strong as can be; from -1 to 1"),
+  ImageLayer.factor_row("factor", "f is from -factor to factor, or from {low, high}: 0 leaves grey, 0.5 the image, 1 "
+    .. "is as strong as can be; from -1 to 1"),
   ImageLayer.range_row, ImageLayer.format_row, ImageLayer.seed_row,
 }
 

@@ -4,10 +4,11 @@ local ImageLayer = require "cdl.layers.base_image"
 local ops = require "cdl.ops"
 
 local RandomSharpness = ImageLayer:extend "RandomSharpness"
-RandomSharpness.doc = "While training, sharpens or softens each image: x + (1 - 2 f) (soft - x), with an f of its own, where "
-  .. "soft is the image with each pixel averaged with its neighbours."
+RandomSharpness.doc = "While training, sharpens or softens each image: x + (1 - 2 f) (soft - x), with an f of its "
+  .. "own, where soft is the image with each pixel averaged with its neighbours."
 RandomSharpness.signature = {
-  ImageLayer.factor_row("factor", "f is from 0 to this, or from {low, high}: 0 softens, 0.5 leaves the image, 1 sharpens"),
+  ImageLayer.factor_row("factor", "f is from 0 to this, or from {low, high}: 0 softens, 0.5 leaves the image, 1 "
+    .. "sharpens"),
   ImageLayer.range_row, ImageLayer.format_row, ImageLayer.seed_row,
 }
 

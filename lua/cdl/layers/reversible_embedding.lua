@@ -4,8 +4,8 @@ local Embedding = require "cdl.layers.embedding"
 local ops = require "cdl.ops"
 
 local ReversibleEmbedding = Embedding:extend "ReversibleEmbedding"
-ReversibleEmbedding.doc = "As Embedding; called with {reverse = true} on vectors {..., output_dim} it gives a score for "
-  .. "each token, {..., input_dim}: their products with the embeddings."
+ReversibleEmbedding.doc = "As Embedding; called with {reverse = true} on vectors {..., output_dim} it gives a score "
+  .. "for each token, {..., input_dim}: their products with the embeddings."
 ReversibleEmbedding.signature = {
   { "input_dim", "integer", required = true, min = 1, doc = "number of tokens; ids stay below it" },
   { "output_dim", "integer", required = true, min = 1, doc = "size of a vector" },

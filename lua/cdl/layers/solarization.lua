@@ -3,8 +3,8 @@ local ImageLayer = require "cdl.layers.base_image"
 local ops = require "cdl.ops"
 
 local Solarization = ImageLayer:extend "Solarization"
-Solarization.doc = "While training, adds a number of its own to each image and makes a negative of what is then above a "
-  .. "threshold of its own."
+Solarization.doc = "While training, adds a number of its own to each image and makes a negative of what is then "
+  .. "above a threshold of its own."
 Solarization.signature = {
   ImageLayer.factor_row("addition_factor", "what is added, as shares of the range of values, from 0 to 1: from 0 to "
     .. "this, or {low / 255, high}", 0),

@@ -7,8 +7,8 @@ local recurrence = require "cdl.recurrence"
 local words = require "cdl.words"
 
 local SpectralNormalization = Layer:extend "SpectralNormalization"
-SpectralNormalization.doc = "A layer whose kernel (or embeddings) is divided, before each training step, by its largest "
-  .. "singular value, as power iteration finds it. Steadies the discriminators of GANs."
+SpectralNormalization.doc = "A layer whose kernel (or embeddings) is divided, before each training step, by its "
+  .. "largest singular value, as power iteration finds it. Steadies the discriminators of GANs."
 SpectralNormalization.signature = {
   { "layer", "any", required = true, doc = "a layer with a kernel or embeddings" },
   { "power_iterations", "integer", 1, min = 1, doc = "iterations in each step" },

@@ -97,7 +97,8 @@ return function(kit)
   end
 
   define("rgb_to_hsv", { images_row, format_row },
-    "Red, green and blue as hue (from 0, red, to below 1), saturation (from 0 to 1) and value, the largest of the three.",
+    "Red, green and blue as hue (from 0, red, to below 1), saturation (from 0 to 1) and value, the largest of the "
+      .. "three.",
     function(images)
       local parts = channels_of("rgb_to_hsv", images)
       local red, green, blue = parts[1], parts[2], parts[3]
@@ -112,7 +113,8 @@ return function(kit)
       return ops.concat({ hue, saturation, value }, -1)
     end)
 
-  define("hsv_to_rgb", { images_row, format_row }, "Hue, saturation and value as red, green and blue; hues repeat with 1.",
+  define("hsv_to_rgb", { images_row, format_row }, "Hue, saturation and value as red, green and blue; hues repeat "
+    .. "with 1.",
     function(images)
       local parts = channels_of("hsv_to_rgb", images)
       local place, saturation, value = parts[1] % 1 * 6, parts[2], parts[3]

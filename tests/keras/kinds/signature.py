@@ -23,10 +23,10 @@ OF_OPTIMIZERS = {"weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "us
 ABSENT = {
     "layers": {"FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper", "InputSpec", "Wrapper",
                "Layer", "InputLayer",
-               "AugMix",
+              
                "MaxNumBoundingBoxes",
-               "RandAugment",
-               "RandomElasticTransform",
+              
+              
               
                },
     "losses": {"Loss"},
