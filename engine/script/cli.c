@@ -58,7 +58,8 @@ static const char help_text[] =
     "plot\n"
     "--help tells more.\n"
     "\n"
-    "Exit status: 0; 1 script error; 2 bad usage; 130 interrupted; 143 terminated.\n";
+    "Exit status: 0; 1 script error; 2 bad usage; 130 interrupted; 143 terminated;\n"
+    "141 when nobody reads the output any more.\n";
 
 /* ---- reading the options ---- */
 
@@ -208,7 +209,7 @@ static bool call(lua_State *L, int arguments) {
     lua_remove(L, base);
     if (!failed) return true;
     fflush(stdout);
-    fprintf(stderr, "cdl: %s\n", lua_tostring(L, -1));
+    if (!signals_unread()) fprintf(stderr, "cdl: %s\n", lua_tostring(L, -1));
     lua_pop(L, 1);
     return false;
 }
@@ -383,6 +384,7 @@ static int start(int argc, char **argv, const Options *options) {
     signals_clear();
     signals_install(NULL);
     vm_close(L);
+    if (signals_unread()) return 128 + SIGPIPE;
     if (signal == SIGTERM || (signal && !good)) return 128 + signal;
     return good ? 0 : failed;
 }

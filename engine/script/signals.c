@@ -1,4 +1,5 @@
 #include "script/signals.h"
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 
 /* Handlers may touch nothing but these. */
 static volatile sig_atomic_t interrupts, terminations; /* signals since the last clear */
+static volatile sig_atomic_t unread;                   /* nobody reads our output */
 static volatile sig_atomic_t fits, prompts;            /* how deep in each we are */
 static lua_State *volatile state;                      /* the coroutine that is running */
 
@@ -34,6 +36,16 @@ static void on_signal(int number) {
     volatile sig_atomic_t *count = number == SIGTERM ? &terminations : &interrupts;
     if (*count && !prompts) _exit(128 + number);
     *count = 1;
+    hook_lua();
+}
+
+/* A broken pipe is an error of the write, which its caller sees. But when nobody reads
+ * standard output any more (`cdl script.lua | head`), the program ends as by SIGTERM. */
+static void on_pipe(int number) {
+    (void)number;
+    struct pollfd output = {.fd = STDOUT_FILENO};
+    if (terminations || poll(&output, 1, 0) <= 0 || !(output.revents & POLLERR)) return;
+    unread = terminations = 1;
     hook_lua();
 }
 
@@ -102,9 +114,11 @@ void signals_install(lua_State *L) {
     }
     handle(SIGINT, on_signal);
     handle(SIGTERM, on_signal);
-    handle(SIGPIPE, SIG_IGN);
+    handle(SIGPIPE, on_pipe);
     handle(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of the write */
 }
+
+bool signals_unread(void) { return unread; }
 
 int signals_pending(void) { return terminations ? SIGTERM : interrupts ? SIGINT : 0; }
 

@@ -201,6 +201,32 @@ describe("the command line", function()
   end)
 end)
 
+describe("output that nobody reads any more", function()
+  local function status_before_head(code)
+    local status, out, err
+    program.with_file(code, function(path)
+      status, out, err = program.shell(("{ %s %s; echo $? >&2; } | head -n 1"):format(program.quote(program.path), path))
+    end)
+    assert.equal(0, status)
+    assert.equal("first\n", out)
+    return err
+  end
+
+  it("ends the program, silently", function()
+    assert.equal("141\n", status_before_head "print 'first' while true do print 'more' end")
+  end)
+
+  it("ends a fit in good order", function()
+    assert.equal("saved\n141\n", status_before_head [[
+      local cdl = require "cdl"
+      local model = cdl.Sequential { cdl.layers.Dense { 1, input_shape = { 1 } } }
+      model:compile { loss = "mse" }
+      print "first"
+      model:fit(cdl.ones { 64, 1 }, cdl.ones { 64, 1 }, { epochs = 1000000000, verbose = 2, callbacks = {
+        on_exit = function() io.stderr:write "saved\n" end } })]])
+  end)
+end)
+
 describe("coroutines", function()
   -- They are tracked for the sake of Ctrl-C and must not behave differently for it.
   it("give, take and raise as Lua's own", function()
