@@ -1,4 +1,5 @@
---- The progress bar: one line on a terminal, drawn over and over; or one line at the end.
+--- The progress bar: one line on a terminal, drawn over and over; or one line at the end, as in files
+-- and pipes and on terminals that cannot draw (TERM=dumb). NO_COLOR leaves out the colours.
 --
 --     local bar = progbar.new { target = 469, title = "Epoch 1/5", verbose = 1 }
 --     bar:update(120, {loss = 0.5})
@@ -54,17 +55,19 @@ function M.metrics(logs)
   return table.concat(parts)
 end
 
---- options: target (steps, nil when unknown), title, verbose (1 or 2), output (a file).
+--- options: target (steps, nil when unknown), title, verbose (1 or 2), output (a file), width (in columns;
+-- else the terminal's).
 function M.new(options)
+  local width = options.width or (os.getenv "TERM" ~= "dumb" and core.terminal_width()) or nil
   return setmetatable({
-    target = options.target, title = options.title, verbose = options.verbose,
-    output = options.output or io.stdout, started = core.clock(),
-    width = options.width or core.terminal_width() or 80,
+    target = options.target, title = options.title, output = options.output or io.stdout,
+    started = core.clock(), width = width, is_drawn = options.verbose == 1 and width ~= nil,
   }, Bar)
 end
 
 local function gauge(done, target, cells)
   local full = math.min(cells, done * cells // math.max(target, 1))
+  if (os.getenv "NO_COLOR" or "") ~= "" then return ("━"):rep(full) .. ("─"):rep(cells - full) end
   return ("\27[32m%s\27[37m%s\27[0m"):format(("━"):rep(full), ("━"):rep(cells - full))
 end
 
@@ -102,6 +105,7 @@ end
 
 --- Draws the bar with `done` steps done.
 function Bar:update(done, logs)
+  if not self.is_drawn then return end
   local step, elapsed = rate(self, done)
   if self.target then
     local eta = M.duration(step * math.max(self.target - done, 0))
@@ -118,7 +122,7 @@ function Bar:finish(done, logs)
   local elapsed = core.clock() - self.started
   local step = done > 0 and elapsed / done or 0
   local count = ("%d/%d"):format(done, self.target or done)
-  if self.verbose == 1 then
+  if self.is_drawn then
     draw(self, head(self) .. count .. " ", done,
       ("  %s  %s%s"):format(M.duration(elapsed), M.step_time(step), M.metrics(logs)), true)
     self.output:write "\n"

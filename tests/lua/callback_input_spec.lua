@@ -185,6 +185,13 @@ describe("a folder that cannot be written to", function()
   end)
 end)
 
+describe("the separator of a CSV file", function()
+  it("is one character", function()
+    assert.matches('separator must be one character, got ""',
+      problem_of(callbacks.CSVLogger, "log.csv", { separator = "" }), 1, true)
+  end)
+end)
+
 describe("a file name template", function()
   it("that is malformed is refused when the callback is made", function()
     for template, why in pairs {

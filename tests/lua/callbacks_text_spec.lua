@@ -1,4 +1,5 @@
 -- What callbacks print and write: file name templates, numbers, the progress bar.
+local program = require "program"
 local progbar = require "cdl.progbar"
 local template = require "cdl.template"
 local ProgbarLogger = require "cdl.callbacks.progbar_logger"
@@ -102,6 +103,20 @@ describe("the progress bar", function()
     output.text = ""
     bar:finish(10, { a_metric_with_a_long_name = 0.5, another_metric_with_a_long_name = 0.25 })
     assert.matches("another_metric_with_a_long_name: 0.2500", output.text, 1, true)
+  end)
+
+  it("is one plain line where it cannot be drawn, and without colour where none is wanted", function()
+    local code = [[
+      local bar = require "cdl.progbar".new { target = 2, verbose = 1, width = tonumber(arg[1]) }
+      bar:update(1, { loss = 0.5 })
+      bar:finish(2, { loss = 0.25 })]]
+    program.with_file(code, function(path)
+      local _, out = program.run { path }
+      assert.matches("^2/2 %- %d+s %- %d+%a+/step %- loss: 0.2500\n$", out)
+      _, out = program.shell(("NO_COLOR=1 %s %s 60"):format(program.quote(program.path), path))
+      assert.matches("^\r1/2 ━━━━━━━━━━──────────  ETA", out)
+      assert.is_nil(out:find("\27%[%d*m"))
+    end)
   end)
 
   it("does without a known length", function()

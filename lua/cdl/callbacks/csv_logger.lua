@@ -20,6 +20,9 @@ CSVLogger.signature = signature.new("CSVLogger", {
 
 function CSVLogger:init(...)
   local args = CSVLogger.signature:read(...)
+  if utf8.len(args.separator) ~= 1 then
+    core.raise(('CSVLogger: separator must be one character, got "%s"'):format(args.separator))
+  end
   self.filename, self.separator, self.append = args.filename, args.separator, args.append
 end
 
