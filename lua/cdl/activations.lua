@@ -17,7 +17,7 @@ local function define(name, rows, doc, body)
   local record = { name = name, activation = true }
   table.insert(rows, 1, x_row)
   local f = signature.fn(name, rows, doc, function(x, ...)
-    if type(x) == "number" then x = core.tensor(x) end
+    if type(x) == "number" or type(x) == "boolean" then x = core.tensor(x) end
     if symbol.is(x) then return symbol.record(body, record, x, ...) end
     return body(x, ...)
   end)

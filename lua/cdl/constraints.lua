@@ -6,6 +6,7 @@ local Configured = require "cdl.configured"
 local core = require "cdl.core"
 local ops = require "cdl.ops"
 local registry = require "cdl.registry"
+local signature = require "cdl.signature"
 
 local M = {}
 
@@ -15,7 +16,12 @@ local EPSILON = 1e-7
 local Constraint = Configured:extend "Constraint"
 M.Constraint = Constraint
 
-function Constraint:__call(w) return self:call(w) end
+local call_signature = signature.new("constraint", { { "w", "operand", required = true } })
+
+function Constraint:__call(...)
+  local w = call_signature:read(...).w
+  return self:call(type(w) == "number" and core.tensor(w) or w)
+end
 
 local all = registry.new("constraint", Constraint)
 

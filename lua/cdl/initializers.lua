@@ -9,6 +9,7 @@ local core = require "cdl.core"
 local ops = require "cdl.ops"
 local random = require "cdl.random"
 local registry = require "cdl.registry"
+local signature = require "cdl.signature"
 local words = require "cdl.words"
 
 local M = {}
@@ -17,7 +18,15 @@ local M = {}
 local Initializer = Configured:extend "Initializer"
 M.Initializer = Initializer
 
-function Initializer:__call(shape, dtype) return self:call(shape, dtype or "float32") end
+local call_signature = signature.new("initializer", {
+  { "shape", "shape", required = true, unknown = false, doc = "sizes" },
+  { "dtype", "dtype", "float32", doc = "element type" },
+})
+
+function Initializer:__call(...)
+  local args = call_signature:read(...)
+  return self:call(args.shape, args.dtype)
+end
 
 local all = registry.new("initializer", Initializer)
 

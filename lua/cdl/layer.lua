@@ -4,7 +4,8 @@
 -- graph) or on eager ones (it computes). At its first call it is built: `build(input_shape)`
 -- makes the weights, then `call(x, training, mask, options)` computes. A class with `call_options`
 -- (rows of a signature) takes these by name, `layer(x, {return_attention_scores = true})`; one with
--- `default_training = true` trains unless the call, or one around it, says otherwise.
+-- `default_training = true` trains unless the call, or one around it, says otherwise, and one with
+-- `one_input = true` takes a single tensor.
 local class = require "cdl.class"
 local constraints = require "cdl.constraints"
 local core = require "cdl.core"
@@ -206,6 +207,18 @@ local function is_operand_list(x)
   return words.is_plain(x) and #x > 0 and is_operand(x[1])
 end
 
+-- A list or dict holds tensors, or further lists of them.
+local function check_entries(self, x)
+  for key, entry in pairs(x) do
+    if words.is_plain(entry) then
+      check_entries(self, entry)
+    elseif not is_operand(entry) then
+      core.raise(("layer '%s' is called on a tensor or a list of tensors; entry %s is %s"):format(self.name,
+        words.literal(key), words.describe(entry)))
+    end
+  end
+end
+
 --- What every call takes by name besides the class's own `call_options` (rows of a signature):
 -- `layer(x, {training = true})`. The options' values reach `call` as its fourth argument.
 local BASE_CALL_OPTIONS = {
@@ -262,6 +275,7 @@ local function read_call(self, ...)
   elseif not is_operand(x) and not is_operand_list(x) then
     core.raise(("layer '%s' is called on a tensor or a list of tensors, got %s"):format(self.name, words.describe(x)))
   end
+  if words.is_plain(x) then check_entries(self, x) end
   if self.one_input and words.is_plain(x) then
     if #x ~= 1 then
       core.raise(("layer '%s' takes one tensor, got %s"):format(self.name,

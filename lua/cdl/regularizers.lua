@@ -3,6 +3,7 @@ local Configured = require "cdl.configured"
 local core = require "cdl.core"
 local ops = require "cdl.ops"
 local registry = require "cdl.registry"
+local signature = require "cdl.signature"
 
 local M = {}
 
@@ -10,7 +11,12 @@ local M = {}
 local Regularizer = Configured:extend "Regularizer"
 M.Regularizer = Regularizer
 
-function Regularizer:__call(x) return self:call(x) end
+local call_signature = signature.new("regularizer", { { "x", "operand", required = true } })
+
+function Regularizer:__call(...)
+  local x = call_signature:read(...).x
+  return self:call(type(x) == "number" and core.tensor(x) or x)
+end
 
 local all = registry.new("regularizer", Regularizer)
 

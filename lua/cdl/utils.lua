@@ -8,12 +8,17 @@ local words = require "cdl.words"
 
 local M = {}
 
+local function as_tensor(x)
+  if type(x) == "number" or type(x) == "boolean" then return core.tensor(x) end
+  return x
+end
+
 M.to_categorical = signature.fn("to_categorical", {
   { "x", "operand", required = true, doc = "classes from 0: integers, or integral floats; any shape" },
   { "num_classes", "integer", min = 1, doc = "size of the new axis; left out: the largest class + 1" },
 }, "One-hot rows, float32: 1 at the class, 0 elsewhere. An axis of size 1 at the end of x is dropped first.",
   function(x, num_classes)
-    x = type(x) == "number" and core.tensor(x) or x
+    x = as_tensor(x)
     local shape = x.shape
     if #shape > 1 and shape[#shape] == 1 then x = ops.squeeze(x, -1) end
     if not num_classes then
@@ -34,6 +39,7 @@ M.normalize = signature.fn("normalize", {
   { "order", "number", 2, above = 0, doc = "order of the norm; math.huge is the largest absolute value" },
 }, "x divided by its norm along an axis; where the norm is 0 it stays 0.", function(x, axis, order)
   local norm
+  x = as_tensor(x)
   if order == math.huge then
     norm = ops.max(ops.abs(x), axis, true)
   elseif order == 2 then

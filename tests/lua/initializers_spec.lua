@@ -119,6 +119,16 @@ describe("initializers.get", function()
     assert.error_matches(function() initializers.HeNormal { sed = 1 } end, "did you mean 'seed'")
   end)
 
+  it("want a shape and a dtype", function()
+    for _, initializer in ipairs { initializers.Zeros(), initializers.GlorotUniform(), initializers.Orthogonal() } do
+      assert.error_matches(function() initializer(3) end,
+        "^tests/lua/initializers_spec.lua:%d+: initializer: shape must be a list of sizes, got 3")
+      assert.error_matches(function() initializer() end, "initializer: argument 'shape' is missing")
+      assert.error_matches(function() initializer({ 2, 2 }, "flaot32") end, "did you mean 'float32'")
+      assert.same({ 2, 3 }, initializer({ 2, 3 }).shape)
+    end
+  end)
+
   it("gives back a config that makes an equal one", function()
     local config = initializers.TruncatedNormal(1, 2, 3):get_config()
     assert.same({ mean = 1, stddev = 2, seed = 3 }, config)

@@ -196,6 +196,23 @@ describe("layers", function()
     assert.matches("5 axes", message(layers.SpatialDropout3D(0.5), cdl.ones { 2, 6 }, true))
   end)
 
+  it("that take one tensor say so when they get two, or what is none", function()
+    local x = cdl.ones { 2, 6, 6, 3 }
+    for _, layer in ipairs { layers.Conv2D(1, 2), layers.DepthwiseConv2D(2), layers.SeparableConv2D(1, 2),
+      layers.Conv2DTranspose(1, 2), layers.MaxPooling2D(), layers.GlobalAveragePooling2D(), layers.UpSampling2D(),
+      layers.ZeroPadding2D(), layers.Cropping2D(), layers.LayerNormalization(), layers.UnitNormalization(),
+      layers.PReLU(), layers.Permute { 1, 3, 2 }, layers.SpatialDropout2D(0.5), layers.ReLU(), layers.Embedding(2, 2),
+      layers.TimeDistributed(layers.Dense(1)) } do
+      local wanted = ("^tests/lua/layers_spec.lua:%%d+: layer '%s' takes one tensor, got 2$"):format(layer.name)
+      assert.matches(wanted, message(layer, x, x))
+      assert.matches(wanted, message(layer, { x, x }))
+      assert.matches("entry .axis. is", message(layer, { axis = "x", y = x }))
+      assert.are.equal(2, layer({ x }).shape[1])
+    end
+    assert.matches("layer 'add.*' is called on a tensor or a list of tensors; entry 2 is 5",
+      message(layers.Add(), { x, 5 }))
+  end)
+
   it("show the arguments they were made with as fields", function()
     local conv = layers.Conv2D { 8, { 3, 5 }, padding = "same" }
     assert.same({ 3, 5 }, conv.kernel_size)

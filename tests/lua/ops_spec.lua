@@ -302,6 +302,8 @@ describe("tensors", function()
     assert.matches("stack: tensor 2 has shape {2}, the first one {2, 3}", problem, 1, true)
     _, problem = pcall(cdl.random.uniform, { shape = { 2 }, minval = 2, maxval = 1 })
     assert.matches("uniform: maxval (1) must not be below minval (2)", problem, 1, true)
+    _, problem = pcall(cdl.tensordot, cdl.ones { 2, 2 }, cdl.ones { 2, 2 }, { "a", "b" })
+    assert.matches("tensordot: the axes of a and b must be an axis or a list of axes", problem, 1, true)
   end)
 
   it("are made from nothing", function()

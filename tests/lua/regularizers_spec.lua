@@ -49,6 +49,14 @@ describe("regularizers", function()
       "regularizer must be a name, an object or a function, got 4")
   end)
 
+  it("want a tensor", function()
+    for _, object in ipairs { regularizers.L2(), regularizers.OrthogonalRegularizer(), cdl.constraints.UnitNorm() } do
+      assert.error_matches(function() object(cdl.layers.Dense(1)) end,
+        "^tests/lua/regularizers_spec.lua:%d+: %a+: [xw] must be a tensor, a variable or a number, got an instance")
+      assert.error_matches(function() object() end, "is missing")
+    end
+  end)
+
   it("can be one's own class", function()
     local Cubes = regularizers.Regularizer:extend "Cubes"
     function Cubes:init(args) self.factor = args.factor end

@@ -32,9 +32,10 @@ end
 
 --- The model's optimizer; raises when there is none whose learning rate could be set.
 function Callback:learning_optimizer()
-  local optimizer = self.model.optimizer
+  local optimizer = self.model and self.model.optimizer
   if optimizer and optimizer.learning_rate ~= nil then return optimizer end
-  require "cdl.core".raise(("%s: the model has no optimizer with a learning rate"):format(class.name_of(self)))
+  require "cdl.core".raise((self.model and "%s: the model has no optimizer with a learning rate"
+    or "%s: it has no model yet; call set_model first"):format(class.name_of(self)))
 end
 
 --- The names in logs in alphabetical order, for messages: "loss,val_loss".

@@ -18,7 +18,7 @@ function SwapEMAWeights:init(...)
 end
 
 local function need_averages(self)
-  local optimizer = self.model.optimizer
+  local optimizer = self.model and self.model.optimizer
   if not (optimizer and optimizer.use_ema) then
     core.raise "SwapEMAWeights must be used when `use_ema=True` is set on the optimizer (use_ema = true)"
   end

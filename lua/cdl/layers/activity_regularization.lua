@@ -3,6 +3,7 @@ local Layer = require "cdl.layer"
 local ops = require "cdl.ops"
 
 local ActivityRegularization = Layer:extend "ActivityRegularization"
+ActivityRegularization.one_input = true
 ActivityRegularization.doc = "Passes its input on and adds (l1 sum|x| + l2 sum x^2) / batch size to the loss."
 ActivityRegularization.signature = {
   { "l1", "number", 0, min = 0, doc = "factor of the absolute values" },

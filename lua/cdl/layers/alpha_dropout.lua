@@ -4,6 +4,7 @@ local ops = require "cdl.ops"
 local random = require "cdl.random"
 
 local AlphaDropout = Layer:extend "AlphaDropout"
+AlphaDropout.one_input = true
 AlphaDropout.doc = "While training, sets elements to the negative limit of selu at a rate, then scales and shifts so "
   .. "that mean and variance stay."
 AlphaDropout.signature = {

@@ -10,6 +10,7 @@ local KERNELS = { "{size, channels, filters}", "{rows, columns, channels, filter
 
 return function(name, axes)
   local Conv = Layer:extend(name)
+  Conv.one_input = true
   Conv.doc = ("y = activation(x convolved with kernel + bias) of inputs %s; kernel %s."):format(
     spatial.wanted(axes), KERNELS[axes])
   Conv.signature = rows.join({

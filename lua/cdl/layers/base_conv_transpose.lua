@@ -7,6 +7,7 @@ local rows = require "cdl.layers.rows"
 
 return function(name, axes)
   local ConvTranspose = Layer:extend(name)
+  ConvTranspose.one_input = true
   ConvTranspose.doc = ("Transposed convolution of inputs %s: each of them adds the kernel, scaled, to a window of the "
     .. "output; kernel {sizes, filters, channels}."):format(spatial.wanted(axes))
   ConvTranspose.signature = rows.join({

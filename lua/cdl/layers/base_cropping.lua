@@ -5,6 +5,7 @@ local spatial = require "cdl.spatial"
 
 return function(name, axes, default)
   local Cropping = Layer:extend(name)
+  Cropping.one_input = true
   Cropping.doc = ("Inputs %s without places at their ends."):format(spatial.wanted(axes))
   Cropping.signature = {
     { "cropping", "padding", default, axes = axes,

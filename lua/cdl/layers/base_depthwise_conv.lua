@@ -6,6 +6,7 @@ local spatial = require "cdl.spatial"
 
 return function(name, axes)
   local DepthwiseConv = Layer:extend(name)
+  DepthwiseConv.one_input = true
   DepthwiseConv.doc = ("Convolves each channel of inputs %s on its own; kernel {sizes, channels, depth_multiplier}.")
     :format(spatial.wanted(axes))
   DepthwiseConv.signature = {

@@ -8,6 +8,7 @@ local DOCS = { max = "The largest value of each channel of inputs %s: {batch, ch
 
 return function(name, op, axes)
   local GlobalPooling = Layer:extend(name)
+  GlobalPooling.one_input = true
   GlobalPooling.doc = DOCS[op]:format(spatial.wanted(axes))
   GlobalPooling.signature = {
     { "data_format", { "channels_last" }, "channels_last", doc = "the order of axes" },

@@ -9,6 +9,7 @@ local DOCS = {
 
 return function(name, op, axes)
   local Pooling = Layer:extend(name)
+  Pooling.one_input = true
   Pooling.doc = DOCS[op]:format(spatial.wanted(axes))
   local default = op == "max_pool" and 2 or nil
   Pooling.signature = {

@@ -6,6 +6,7 @@ local spatial = require "cdl.spatial"
 
 return function(name, axes)
   local SeparableConv = Layer:extend(name)
+  SeparableConv.one_input = true
   SeparableConv.doc = ("A depthwise convolution of inputs %s, then one that mixes the channels of each place; "
     .. "kernels {sizes, channels, depth_multiplier} and {1, channels * depth_multiplier, filters}.")
     :format(spatial.wanted(axes))

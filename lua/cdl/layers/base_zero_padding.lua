@@ -7,6 +7,7 @@ local pad = core.row "pad"
 
 return function(name, axes)
   local ZeroPadding = Layer:extend(name)
+  ZeroPadding.one_input = true
   ZeroPadding.doc = ("Zeros around inputs %s."):format(spatial.wanted(axes))
   ZeroPadding.signature = {
     { "padding", "padding", 1, axes = axes,

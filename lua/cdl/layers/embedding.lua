@@ -3,6 +3,7 @@ local Layer = require "cdl.layer"
 local ops = require "cdl.ops"
 
 local Embedding = Layer:extend "Embedding"
+Embedding.one_input = true
 Embedding.doc = "A vector for each token id: {batch, ...} of ids from 0 becomes {batch, ..., output_dim}."
 Embedding.signature = {
   { "input_dim", "integer", required = true, min = 1, doc = "number of tokens; ids stay below it" },

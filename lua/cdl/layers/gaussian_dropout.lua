@@ -3,6 +3,7 @@ local Layer = require "cdl.layer"
 local random = require "cdl.random"
 
 local GaussianDropout = Layer:extend "GaussianDropout"
+GaussianDropout.one_input = true
 GaussianDropout.doc = "While training, multiplies by normally distributed noise with mean 1 and variance "
   .. "rate / (1 - rate) (Srivastava et al. 2014)."
 GaussianDropout.signature = {

@@ -3,6 +3,7 @@ local Layer = require "cdl.layer"
 local random = require "cdl.random"
 
 local GaussianNoise = Layer:extend "GaussianNoise"
+GaussianNoise.one_input = true
 GaussianNoise.doc = "While training, adds normally distributed noise."
 GaussianNoise.signature = {
   { "stddev", "number", required = true, min = 0, max = 1, doc = "standard deviation of the noise" },

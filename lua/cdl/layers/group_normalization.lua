@@ -6,6 +6,7 @@ local ops = require "cdl.ops"
 local rows = require "cdl.layers.rows"
 
 local GroupNormalization = Layer:extend "GroupNormalization"
+GroupNormalization.one_input = true
 GroupNormalization.doc = "Normalises each sample within groups of channels, over them and all other axes but the "
   .. "batch; then gamma x + beta for each channel."
 GroupNormalization.signature = rows.join({

@@ -4,6 +4,7 @@ local normalization = require "cdl.layers.base_normalization"
 local rows = require "cdl.layers.rows"
 
 local LayerNormalization = Layer:extend "LayerNormalization"
+LayerNormalization.one_input = true
 LayerNormalization.doc = "Normalises each sample over axes to mean 0 and variance 1, then gamma x + beta."
 LayerNormalization.signature = rows.join({
   { "axis", "axes", -1, doc = "the axis, or a list of axes, from 2 or from the end" },

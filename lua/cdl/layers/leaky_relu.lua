@@ -3,6 +3,7 @@ local activations = require "cdl.activations"
 local Layer = require "cdl.layer"
 
 local LeakyReLU = Layer:extend "LeakyReLU"
+LeakyReLU.one_input = true
 LeakyReLU.doc = "x where it is positive, negative_slope x else (Maas et al. 2013)."
 LeakyReLU.signature = {
   { "negative_slope", "number", 0.3, min = 0, alias = "alpha", doc = "slope below 0" },

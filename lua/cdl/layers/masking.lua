@@ -3,6 +3,7 @@ local Layer = require "cdl.layer"
 local ops = require "cdl.ops"
 
 local Masking = Layer:extend "Masking"
+Masking.one_input = true
 Masking.doc = "Masks the steps of {batch, steps, features} all of whose features are mask_value, and sets them to 0."
 Masking.signature = {
   { "mask_value", "number", 0, doc = "what padded steps hold" },

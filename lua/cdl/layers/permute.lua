@@ -4,6 +4,7 @@ local Layer = require "cdl.layer"
 local ops = require "cdl.ops"
 
 local Permute = Layer:extend "Permute"
+Permute.one_input = true
 Permute.doc = "The axes behind the batch in another order: Permute{2, 1} swaps them."
 Permute.signature = {
   { "dims", "list", required = true, of = "integer", doc = "a permutation of 1 .. n; the batch is not counted" },

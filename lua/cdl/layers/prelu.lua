@@ -4,6 +4,7 @@ local Layer = require "cdl.layer"
 local ops = require "cdl.ops"
 
 local PReLU = Layer:extend "PReLU"
+PReLU.one_input = true
 PReLU.doc = "x where it is positive, alpha x else, with a learnt alpha for each element (He et al. 2015)."
 PReLU.signature = {
   { "alpha_initializer", "any", "zeros", doc = "first values of alpha" },

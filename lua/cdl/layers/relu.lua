@@ -3,6 +3,7 @@ local activations = require "cdl.activations"
 local Layer = require "cdl.layer"
 
 local ReLU = Layer:extend "ReLU"
+ReLU.one_input = true
 ReLU.doc = "x above threshold, at most max_value; negative_slope (x - threshold) else."
 ReLU.signature = {
   { "max_value", "number", min = 0, doc = "largest output; none if left out" },

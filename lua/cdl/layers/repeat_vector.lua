@@ -4,6 +4,7 @@ local Layer = require "cdl.layer"
 local ops = require "cdl.ops"
 
 local RepeatVector = Layer:extend "RepeatVector"
+RepeatVector.one_input = true
 RepeatVector.doc = "Repeats each vector n times: {batch, features} becomes {batch, n, features}."
 RepeatVector.signature = {
   { "n", "integer", required = true, min = 1, doc = "how often" },

@@ -4,6 +4,7 @@ local Layer = require "cdl.layer"
 local ops = require "cdl.ops"
 
 local Rescaling = Layer:extend "Rescaling"
+Rescaling.one_input = true
 Rescaling.doc = "x * scale + offset in float32: Rescaling(1 / 255) brings images to 0 .. 1."
 Rescaling.signature = {
   { "scale", "number|list", required = true, of = "number", doc = "factor, or one for each channel (the last axis)" },

@@ -4,6 +4,7 @@ local normalization = require "cdl.layers.base_normalization"
 local ops = require "cdl.ops"
 
 local RMSNormalization = Layer:extend "RMSNormalization"
+RMSNormalization.one_input = true
 RMSNormalization.doc = "Divides each sample by the root of its mean square over axes, then multiplies by scale."
 RMSNormalization.signature = {
   { "axis", "axes", -1, doc = "the axis, or a list of axes, from 2 or from the end" },

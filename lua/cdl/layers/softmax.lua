@@ -3,6 +3,7 @@ local Layer = require "cdl.layer"
 local ops = require "cdl.ops"
 
 local Softmax = Layer:extend "Softmax"
+Softmax.one_input = true
 Softmax.doc = "e^x / sum(e^x) along axes; masked elements get 0. An explicit mask of the input's shape is the third "
   .. "argument of a call."
 Softmax.signature = {

@@ -6,6 +6,7 @@ local random = require "cdl.random"
 --- The class for so many axes between the batch and the channels.
 return function(axes)
   local Class = Layer:extend(("SpatialDropout%dD"):format(axes))
+  Class.one_input = true
   Class.doc = "While training, zeroes whole channels at a rate and scales the others by 1 / (1 - rate)."
   Class.signature = {
     { "rate", "number", required = true, min = 0, max = 1, doc = "share of channels that become 0" },

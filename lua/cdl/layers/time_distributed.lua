@@ -6,6 +6,7 @@ local ops = require "cdl.ops"
 local words = require "cdl.words"
 
 local TimeDistributed = Layer:extend "TimeDistributed"
+TimeDistributed.one_input = true
 TimeDistributed.doc = "Applies a layer to every step of {batch, steps, ...}, with the same weights."
 TimeDistributed.signature = {
   { "layer", "any", required = true, doc = "the layer for one step" },

@@ -4,6 +4,7 @@ local normalization = require "cdl.layers.base_normalization"
 local ops = require "cdl.ops"
 
 local UnitNormalization = Layer:extend "UnitNormalization"
+UnitNormalization.one_input = true
 UnitNormalization.doc = "Divides each sample by its length over axes."
 UnitNormalization.signature = {
   { "axis", "axes", -1, doc = "the axis, or a list of axes, from 2 or from the end" },

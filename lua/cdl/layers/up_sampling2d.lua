@@ -5,6 +5,7 @@ local ops = require "cdl.ops"
 local spatial = require "cdl.spatial"
 
 local UpSampling2D = Layer:extend "UpSampling2D"
+UpSampling2D.one_input = true
 UpSampling2D.doc = "Images {batch, rows, columns, channels} enlarged."
 UpSampling2D.signature = {
   { "size", "size", 2, axes = 2, doc = "how many times rows and columns" },

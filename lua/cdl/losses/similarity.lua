@@ -7,6 +7,7 @@ local reduction = require "cdl.losses.reduction"
 local LEFT_OUT = -1e30
 
 local function labels_of(x, embeddings, what)
+  if type(x) == "number" or type(x) == "boolean" then x = core.tensor(x) end
   local labels = reduction.cast(x, "int64")
   if labels.ndim == 1 then labels = ops.expand_dims(labels, 2) end
   local shape = labels.shape

@@ -1,6 +1,7 @@
 --- Matrix products and softmax.
 local core = require "cdl.core"
 local einsum = require "cdl.ops.einsum"
+local kinds = require "cdl.kinds"
 local words = require "cdl.words"
 
 return function(kit)
@@ -48,8 +49,13 @@ return function(kit)
     end)
 
   local function list_of(axes, count, from)
-    if type(axes) == "table" then return axes end
-    if axes then return { axes } end
+    if axes then
+      local ok, read = kinds.axes.read(axes, {})
+      if not ok then
+        core.raise(("tensordot: the axes of a and b must be %s, got %s"):format(kinds.axes.wants, words.describe(axes)))
+      end
+      return type(read) == "table" and read or { read }
+    end
     local list = {}
     for i = 1, count do list[i] = from + i end
     return list
