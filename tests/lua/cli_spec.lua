@@ -205,7 +205,8 @@ describe("output that nobody reads any more", function()
   local function status_before_head(code)
     local status, out, err
     program.with_file(code, function(path)
-      status, out, err = program.shell(("{ %s %s; echo $? >&2; } | head -n 1"):format(program.quote(program.path), path))
+      local command = "{ %s %s; echo $? >&2; } | head -n 1"
+      status, out, err = program.shell(command:format(program.quote(program.path), path))
     end)
     assert.equal(0, status)
     assert.equal("first\n", out)
