@@ -207,6 +207,13 @@ local function is_operand_list(x)
   return words.is_plain(x) and #x > 0 and is_operand(x[1])
 end
 
+local function holds_operand(x)
+  for _, entry in pairs(x) do
+    if is_operand(entry) then return true end
+  end
+  return false
+end
+
 -- A list or dict holds tensors, or further lists of them.
 local function check_entries(self, x)
   for key, entry in pairs(x) do
@@ -262,8 +269,7 @@ local function read_call(self, ...)
   local options, n = take_options(self, args, select("#", ...))
   local x, at = args[1], 2
   if words.is_plain(x) and not is_operand_list(x) then
-    local key = next(x)
-    if type(key) ~= "string" or not is_operand(x[key]) then x = core.tensor(x) end
+    if not holds_operand(x) then x = core.tensor(x) end
   elseif type(x) == "number" then
     x = core.tensor(x)
   elseif is_operand(x) and is_operand(args[2]) and n >= 2 then
