@@ -12,7 +12,7 @@ enum {
     FEW =
         2, /* rows: reading B takes the time, and long pieces of its rows are read faster */
     FEW_BYTES = 512,
-    FEW_WIDE_FROM = 8192, /* bytes of a row of B */
+    FEW_WIDE_FROM = 4096, /* bytes of a row of B */
     BLOCK_ROWS = 256,     /* at most */
     PARTS_WANTED = 8,
     ROWS_WANTED = 48,     /* blocks of rows are not halved below this */
@@ -22,9 +22,7 @@ enum {
 static int64_t block_bytes(int64_t rows, int64_t columns, int64_t row_bytes) {
     if ((double)rows * (double)columns >= WIDE_FROM) return WIDE_BYTES;
     if (rows > FEW) return NARROW_BYTES;
-    /* Wide blocks where they are many, or two threads get the same number of them. */
-    bool even = row_bytes % (int64_t)(2 * WIDE_BYTES) == 0;
-    return even || row_bytes >= FEW_WIDE_FROM ? WIDE_BYTES : FEW_BYTES;
+    return row_bytes >= FEW_WIDE_FROM ? WIDE_BYTES : FEW_BYTES;
 }
 
 GemmCut gemm_cut(int64_t rows, int64_t columns, int64_t depth, DType dtype) {

@@ -142,6 +142,19 @@ static void tiles(void) {
     }
 }
 
+/* One and two rows, with whole vectors of columns and what is left of them. */
+static void thin(void) {
+    const Shape none = {0};
+    static const int64_t columns[] = {1, 3, 8, 15, 16, 64, 100, 128, 130, 256, 260, 500};
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+        for (int64_t depth = 1; depth <= 9; depth++) {
+            DType dtype = depth & 1 ? DTYPE_FLOAT32 : DTYPE_FLOAT64;
+            try_matmul(dtype, &none, &none, 1, columns[i], depth, 0, 0);
+            try_matmul(dtype, &none, &none, 2, columns[i], 3 * depth, depth & 2, 0);
+        }
+    try_matmul(DTYPE_FLOAT32, &none, &none, 1, 1300, 300, 0, 0);
+}
+
 /* Several blocks of rows, of columns (both widths) and of the depth. */
 static void blocks(void) {
     const Shape none = {0};
@@ -200,7 +213,8 @@ static void cuts_keep_bits(void) {
         if (!isa_supported((Isa)isa)) continue;
         call_run(matmuls[isa], &call, false);
         for (int i = 0; i < 12; i++) {
-            int64_t row = random_between(0, M - 1), rows = random_between(1, M - row);
+            int64_t row = random_between(0, M - 2);
+            int64_t rows = i < 4 ? 1 + i % 2 : random_between(1, M - row);
             int64_t column = random_between(0, N - 1);
             int64_t columns = random_between(1, N - column);
             Operand some[2] = {
@@ -282,6 +296,7 @@ static void dense(void) {
             try_dense(dtype, shape_of(2, 128L, 300L), 70, activation);
             try_dense(dtype, shape_of(2, 8L, 4L), 1, activation);
             try_dense(dtype, shape_of(1, 10L), 33, activation);
+            try_dense(dtype, shape_of(2, 2L, 21L), 300, activation);
             try_dense(dtype, shape_of(3, 5L, 30L, 17L), 10, activation);
             try_dense(dtype, shape_of(2, 3L, 0L), 5, activation);
             try_dense(dtype, shape_of(2, 0L, 4L), 5, activation);
@@ -357,5 +372,5 @@ static void cost_grows(void) {
     }
 }
 
-TEST_MAIN(edges, tiles, blocks, aliases, batches, empty, cuts_keep_bits, dense,
+TEST_MAIN(edges, tiles, thin, blocks, aliases, batches, empty, cuts_keep_bits, dense,
           special_values, library, cost_grows)
