@@ -261,10 +261,13 @@ static void try_dense(DType dtype, Shape x, int64_t N, int activation) {
     Operand in[3] = {operand_new(dtype, x), operand_new(dtype, shape_of(2, K, N)),
                      operand_new(dtype, shape_of(1, N))};
     Operand out[1] = {operand_new(dtype, y)};
-    Operand sums[1] = {operand_new(dtype, y)};
+    /* matmul has matrices alone. */
+    Operand matrices[2] = {in[0], in[1]};
+    matrices[0].shape = shape_of(2, N ? out->size / N : 0, K);
+    Operand sums[1] = {operand_new(dtype, shape_of(2, matrices[0].shape.dim[0], N))};
     Call call = {
         .attrs = {.i = {activation}}, .n_in = 3, .n_out = 1, .in = in, .out = out};
-    Call product = {.n_in = 2, .n_out = 1, .in = in, .out = sums};
+    Call product = {.n_in = 2, .n_out = 1, .in = matrices, .out = sums};
     size_t bytes = (size_t)out->size * dtype_size(dtype);
     char *first = malloc(bytes ? bytes : 1);
     for (int isa = 0; isa < ISAS; isa++) {
