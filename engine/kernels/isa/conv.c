@@ -2,7 +2,8 @@
 #include "kernels/isa/conv.h"
 
 static Conv forward_of(const Call *call) {
-    Conv c = conv_of(call, &call->in[0], &call->in[1], &call->out[0]);
+    Conv c;
+    conv_set(&c, call, &call->in[0], &call->in[1], &call->out[0]);
     if (call->n_in > 2) c.bias = call->in[2].data;
     c.relu = call->n_in > 2 && call->attrs.i[13] == 1;
     c.direct = conv_reads_directly(&c);
@@ -10,11 +11,15 @@ static Conv forward_of(const Call *call) {
 }
 
 static Conv input_of(const Call *call) {
-    return conv_of(call, &call->out[0], &call->in[1], &call->in[0]);
+    Conv c;
+    conv_set(&c, call, &call->out[0], &call->in[1], &call->in[0]);
+    return c;
 }
 
 static Conv kernel_of(const Call *call) {
-    return conv_of(call, &call->in[0], &call->out[0], &call->in[1]);
+    Conv c;
+    conv_set(&c, call, &call->in[0], &call->out[0], &call->in[1]);
+    return c;
 }
 
 /* A kernel of one tap on every pixel is a matrix product over all pixels. */

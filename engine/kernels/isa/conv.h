@@ -66,32 +66,33 @@ typedef struct ConvRoutines {
 #define conv_double KERNEL_JOIN(conv_, double, ISA)
 extern const ConvRoutines conv_float, conv_double;
 
-/* What a call convolves; y may be a shape alone. */
-static inline Conv conv_of(const Call *call, const Operand *x, const Operand *w,
-                           const Operand *y) {
+/* What a call convolves, written where it is wanted: a part is short, and copies of what has
+ * just been written wait for it. */
+static inline void conv_set(Conv *c, const Call *call, const Operand *x, const Operand *w,
+                            const Operand *y) {
     const int64_t *i = call->attrs.i;
-    int axes = x->shape.ndim - 2;
-    Conv c = {.images = x->shape.dim[0],
-              .groups = i[12],
-              .in = x->shape.dim[axes + 1],
-              .out = y->shape.dim[axes + 1],
-              .x = x->data,
-              .w = w->data,
-              .y = y->data,
-              .dtype = x->dtype,
-              .scratch = call->scratch};
+    const int axes = x->shape.ndim - 2;
+    c->images = x->shape.dim[0];
+    c->groups = i[12];
+    c->in = x->shape.dim[axes + 1];
+    c->out = y->shape.dim[axes + 1];
+    c->x = x->data;
+    c->w = w->data;
+    c->y = y->data;
+    c->bias = NULL;
+    c->relu = c->direct = false;
+    c->dtype = x->dtype;
+    c->scratch = call->scratch;
     for (int k = 0; k < CONV_AXES; k++) {
-        int own = k - (CONV_AXES - axes);
-        c.axis[k] = (ConvAxis){1, 1, 1, 1, 1, 0};
-        if (own < 0) continue;
-        c.axis[k] = (ConvAxis){.in = x->shape.dim[1 + own],
-                               .out = y->shape.dim[1 + own],
-                               .kernel = w->shape.dim[own],
-                               .stride = i[own],
-                               .dilation = i[9 + own],
-                               .before = i[3 + 2 * own]};
+        const int own = k - (CONV_AXES - axes);
+        ConvAxis *a = &c->axis[k];
+        a->in = own < 0 ? 1 : x->shape.dim[1 + own];
+        a->out = own < 0 ? 1 : y->shape.dim[1 + own];
+        a->kernel = own < 0 ? 1 : w->shape.dim[own];
+        a->stride = own < 0 ? 1 : i[own];
+        a->dilation = own < 0 ? 1 : i[9 + own];
+        a->before = own < 0 ? 0 : i[3 + 2 * own];
     }
-    return c;
 }
 
 static inline const ConvRoutines *conv_routines(const Conv *c) {
@@ -194,9 +195,10 @@ static inline int64_t conv_parts(const ConvCut *cut) {
     return cut->images * cut->channels * cut->rows;
 }
 
-/* Parts that follow each other share channels, whose weights then stay in the cache. */
+/* Parts that follow each other share rows: a thread then finds most of them where it wrote
+ * them in the step before. */
 static inline ConvPart conv_part(const Conv *c, const ConvCut *cut, int64_t number) {
-    int64_t row = number % cut->rows, k = number / cut->rows % cut->channels;
+    int64_t k = number % cut->channels, row = number / cut->channels % cut->rows;
     int64_t i = number / cut->rows / cut->channels, out = c->out / most(1, c->groups);
     int64_t lines = cut->channels > 1 ? conv_lines(c) : 1, each = out / lines;
     return (ConvPart){

@@ -65,18 +65,20 @@ enum { NOTE_PLACES, NOTE_CUT = NOTE_PLACES + CONV_AXES, NOTE_IMAGES = NOTE_CUT +
 enum { NOTE_OUTPUTS = NOTE_IMAGES + 1, NOTE_STRIP, NOTE_PACK };
 
 /* Both as they stand in the call, not cut yet. */
-static Joint joint_begin(const Call *call) {
+static void joint_begin(Joint *j, const Call *call) {
     const int64_t *i = call->attrs.i;
-    Operand y = {.shape = call->out[0].shape};
-    for (int k = 0; k < y.shape.ndim - 2; k++) y.shape.dim[1 + k] = call->note[k];
-    Joint j = {.conv = conv_of(call, &call->in[0], &call->in[1], &y),
-               .pool = pool_of(i + 14, &y.shape, &call->out[0].shape),
-               .mean = i[26] == 1};
-    j.conv.bias = call->in[2].data;
-    j.conv.relu = i[13] == 1;
-    j.conv.direct = conv_reads_directly(&j.conv);
-    j.axis = pool_cut_axis(&j.pool);
-    return j;
+    Operand y;
+    y.data = NULL;
+    y.shape = call->out[0].shape;
+    for (int k = 0; k < y.shape.ndim - 2; k++)
+        y.shape.dim[1 + k] = call->note[NOTE_PLACES + k];
+    conv_set(&j->conv, call, &call->in[0], &call->in[1], &y);
+    pool_set(&j->pool, i + 14, &y.shape, &call->out[0].shape);
+    j->mean = i[26] == 1;
+    j->conv.bias = call->in[2].data;
+    j->conv.relu = i[13] == 1;
+    j->conv.direct = conv_reads_directly(&j->conv);
+    j->axis = pool_cut_axis(&j->pool);
 }
 
 static void joint_prepare(Call *call) {
@@ -88,7 +90,8 @@ static void joint_prepare(Call *call) {
         int64_t read = (call->out[0].shape.dim[1 + k] - 1) * i[14 + k] - i[17 + 2 * k];
         call->note[NOTE_PLACES + k] = least(all, read + i[23 + k]);
     }
-    Joint j = joint_begin(call);
+    Joint j;
+    joint_begin(&j, call);
     size_t pack = conv_is_depthwise(&j.conv)
                       ? 0
                       : conv_routines(&j.conv)->pack_bytes(&j.conv, false);
@@ -105,7 +108,8 @@ static void joint_prepare(Call *call) {
 
 static Joint joint_of(const Call *call) {
     const int64_t *note = call->note;
-    Joint j = joint_begin(call);
+    Joint j;
+    joint_begin(&j, call);
     j.cut = (ConvCut){note[NOTE_CUT], note[NOTE_CUT + 1], note[NOTE_CUT + 2]};
     j.images = note[NOTE_IMAGES];
     j.outputs = note[NOTE_OUTPUTS];
@@ -120,9 +124,8 @@ static void strip_run(const Joint *j, char *y, char *strip, Span images, Span ch
     Conv c = j->conv;
     Pool p = j->pool;
     const int64_t element = (int64_t)dtype_size(c.dtype), pixel = p.pixel * element;
-    const int64_t before = images.begin * pool_places_out(&p) +
-                           outputs.begin * (pool_places_out(&p) / p.axis[j->axis].out);
     const int64_t step = pool_places_out(&p) * pixel;
+    y += images.begin * step + outputs.begin * (step / p.axis[j->axis].out);
     narrow_axis(&c.axis[j->axis], &p.axis[j->axis], outputs);
     c.images = images.end - images.begin;
     c.x = (char *)c.x +
@@ -133,16 +136,18 @@ static void strip_run(const Joint *j, char *y, char *strip, Span images, Span ch
         conv_routines(&c)->depthwise(&c, &whole);
     else
         conv_routines(&c)->forward(&c, &whole);
-    if (j->cut.channels > 1) p.channels = channels.end - channels.begin;
+    if (j->cut.channels > 1) {
+        p.channels = channels.end - channels.begin;
+        y += channels.begin * element;
+        strip += channels.begin * element;
+    }
     const Span all = {0, pool_places_out(&p)};
-    const int64_t first = j->cut.channels > 1 ? channels.begin * element : 0;
-    y += before * pixel + first;
-    for (int64_t n = 0; n < c.images; n++, y += step) {
-        const char *x = strip + n * pool_places_in(&p) * pixel + first;
+    for (int64_t n = 0; n < c.images; n++) {
+        const char *x = strip + n * pool_places_in(&p) * pixel;
         if (j->mean)
-            pool_routines(c.dtype)->mean(&p, x, y, all);
+            pool_routines(c.dtype)->mean(&p, x, y + n * step, all);
         else
-            pool_routines(c.dtype)->max(&p, x, x, y, all);
+            pool_routines(c.dtype)->max(&p, x, x, y + n * step, all);
     }
 }
 

@@ -3,14 +3,16 @@
 #include "kernels/isa/pool.h"
 
 static Pool forward_of(const Call *call) {
-    Pool p = pool_of(call->attrs.i, &call->in[0].shape, &call->out[0].shape);
+    Pool p;
+    pool_set(&p, call->attrs.i, &call->in[0].shape, &call->out[0].shape);
     p.positive = call->attrs.i[15] == 1;
     return p;
 }
 
 /* The gradients' windows come from the last input. */
 static Pool backward_of(const Call *call) {
-    Pool p = pool_of(call->attrs.i, &call->out[0].shape, &call->in[call->n_in - 1].shape);
+    Pool p;
+    pool_set(&p, call->attrs.i, &call->out[0].shape, &call->in[call->n_in - 1].shape);
     p.positive = call->attrs.i[15] == 1;
     return p;
 }

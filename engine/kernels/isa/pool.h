@@ -31,22 +31,22 @@ static inline const PoolRoutines *pool_routines(DType dtype) {
 }
 
 /* i: strides, paddings and windows, as the attributes of the row max_pool. */
-static inline Pool pool_of(const int64_t i[12], const Shape *x, const Shape *y) {
-    int axes = x->ndim - 2;
-    int64_t channels = x->dim[axes + 1];
-    Pool p = {.images = x->dim[0], .channels = channels, .pixel = channels};
+static inline void pool_set(Pool *p, const int64_t i[12], const Shape *x,
+                            const Shape *y) {
+    const int axes = x->ndim - 2;
+    p->images = x->dim[0];
+    p->channels = p->pixel = x->dim[axes + 1];
+    p->positive = false;
     for (int k = 0; k < CONV_AXES; k++) {
-        int own = k - (CONV_AXES - axes);
-        p.axis[k] = (ConvAxis){1, 1, 1, 1, 1, 0};
-        if (own < 0) continue;
-        p.axis[k] = (ConvAxis){.in = x->dim[1 + own],
-                               .out = y->dim[1 + own],
-                               .kernel = i[9 + own],
-                               .stride = i[own],
-                               .dilation = 1,
-                               .before = i[3 + 2 * own]};
+        const int own = k - (CONV_AXES - axes);
+        ConvAxis *a = &p->axis[k];
+        a->in = own < 0 ? 1 : x->dim[1 + own];
+        a->out = own < 0 ? 1 : y->dim[1 + own];
+        a->kernel = own < 0 ? 1 : i[9 + own];
+        a->stride = own < 0 ? 1 : i[own];
+        a->dilation = 1;
+        a->before = own < 0 ? 0 : i[3 + 2 * own];
     }
-    return p;
 }
 
 static inline int64_t pool_places_in(const Pool *p) {
