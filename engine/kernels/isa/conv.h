@@ -169,21 +169,23 @@ static inline bool conv_reads_directly(const Conv *c) {
 }
 
 /* Rows are cut where images are few, and channels where the rows are so few that threads
- * would have unequal shares, if they are wide enough for tiles of less channels. Small
- * images are kept together, since their border pixels are computed image by image in one
- * tile. */
+ * would have unequal shares. Small images are kept together, since their border pixels are
+ * computed image by image in one tile; and rows of three pixels, which share tiles. */
 enum { CONV_PARTS = 32, CONV_SMALL = 16, CONV_TOGETHER = 8, CONV_COLUMNS = 32 };
-enum { CONV_EVEN = 8, CONV_WIDE = 4 };
+enum { CONV_EVEN = 8, CONV_NARROW = 3 };
 
 /* rows: as many as there can be blocks of. */
 static inline ConvCut conv_cut(const Conv *c, int64_t rows) {
-    int64_t together =
-        conv_taps(c) > 1 && c->axis[2].out < CONV_SMALL ? CONV_TOGETHER : 1;
+    const int64_t width = c->axis[2].out;
+    int64_t together = conv_taps(c) > 1 && width < CONV_SMALL ? CONV_TOGETHER : 1;
     ConvCut cut = {most(1, least(CONV_PARTS, c->images / together)), 1, 1};
     int64_t wanted = CONV_PARTS / cut.images;
     cut.rows = most(1, least(rows, wanted));
-    if (c->direct && cut.images * cut.rows < CONV_EVEN && c->axis[2].out >= CONV_WIDE)
+    if (c->direct && c->images <= CONV_FEW_IMAGES && width >= CONV_NARROW &&
+        cut.images * cut.rows < CONV_EVEN) {
         cut.channels = most(1, conv_lines(c) / 2);
+        if (width == CONV_NARROW) cut.rows = 1;
+    }
     return cut;
 }
 

@@ -48,15 +48,16 @@ typedef struct Place {
     int64_t image, at[CONV_AXES];
 } Place;
 
-/* n pixels, from the one on that t is at. first: weights of a channel before the first tap,
- * all: of all taps. */
-static void tiles_run(const Pixels *p, PixelTile *t, int64_t n, Span channels,
-                      int64_t first, int64_t all) {
+/* n times `unit` pixels, from the one on that t is at; unit is 1 or 3. first: weights of a
+ * channel before the first tap, all: of all taps. */
+static void tiles_run(const Pixels *p, PixelTile *t, int64_t n, int64_t unit,
+                      Span channels, int64_t first, int64_t all) {
     const int64_t tallest = tile_rows[block_vectors(channels.end - channels.begin) - 1];
-    const int64_t tiles = chunks(n, tallest), each = n / tiles, taller = n - tiles * each;
+    const int64_t tiles = chunks(n * unit, tallest - tallest % unit);
+    const int64_t each = n / tiles, taller = n - tiles * each;
     REAL *c = t->c;
     for (int64_t i = 0; i < tiles; i++) {
-        const int64_t rows = each + (i < taller);
+        const int64_t units = each + (i < taller), rows = units * unit;
         for (int64_t j = channels.begin; j < channels.end;) {
             int vectors = block_vectors(channels.end - j);
             t->b_row = p->w_row ? p->w_row : vectors * VW;
@@ -67,7 +68,7 @@ static void tiles_run(const Pixels *p, PixelTile *t, int64_t n, Span channels,
             pixel_functions[vectors - 1][rows - 1](t);
             j += vectors * VW;
         }
-        t->a += rows * t->a_row;
+        t->a += units * (unit == 3 ? t->a_three : t->a_row);
         c += rows * t->c_row;
     }
 }
@@ -104,10 +105,20 @@ static void segment(const Pixels *p, Place place, Along along, int64_t n, int64_
     t.a_row =
         along == ALONG_IMAGES ? p->x_image : p->axis[along].stride * p->x_step[along];
     t.c_row = along == ALONG_IMAGES ? p->y_image : p->y_step[along];
+    t.a_three = 3 * t.a_row;
+    t.a = x;
+    t.c = y;
+    const int64_t a_next = p->axis[1].stride * p->x_step[1];
+    if (n == 3 && times > 1 && p->y_step[1] == 3 * t.c_row) {
+        /* Rows of three pixels follow each other in y: they share tiles. */
+        t.a_three = a_next;
+        tiles_run(p, &t, times, 3, channels, first, all);
+        return;
+    }
     for (int64_t i = 0; i < times; i++) {
-        t.a = x + i * p->axis[1].stride * p->x_step[1];
+        t.a = x + i * a_next;
         t.c = y + i * p->y_step[1];
-        tiles_run(p, &t, n, channels, first, all);
+        tiles_run(p, &t, n, 1, channels, first, all);
     }
 }
 

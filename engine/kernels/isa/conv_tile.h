@@ -12,7 +12,8 @@ enum { PANEL = TILE_VECTORS * VW };
  * packed: k after k, whole vectors. */
 typedef struct PixelTile {
     const REAL *a;
-    int64_t a_row; /* from one of the M pixels to the next */
+    int64_t a_row;   /* from one of the M pixels to the next, of three that follow ... */
+    int64_t a_three; /* ... and from each three to the next */
     const REAL *b;
     int64_t b_row; /* from one channel to the next */
     int64_t taps[CONV_AXES];
@@ -44,7 +45,7 @@ INLINE void pixel_sum(const int M, const int NV, const PixelTile *t, const REAL 
     const int64_t row = t->a_row * (int64_t)sizeof(REAL), b_row = t->b_row;
     /* A base for three rows: base, base + row, base + 2 row are addressing modes. */
     const char *base[(TILE_ROWS + 2) / 3];
-    EACH_BASE base[i] = (const char *)a + 3 * i * row;
+    EACH_BASE base[i] = (const char *)(a + i * t->a_three);
     for (int64_t k = t->depth; k > 0; k--) {
         Vec right[4];
         EACH_VECTOR right[v] = vec_load(b + v * VW);
@@ -64,12 +65,13 @@ INLINE void pixel_sum(const int M, const int NV, const PixelTile *t, const REAL 
 INLINE void pixel_sum_few(const int M, const int NV, const PixelTile *t,
                           Vec sum[TILE_ROWS][4]) {
     const int64_t row = t->a_row * (int64_t)sizeof(REAL), b_row = t->b_row;
+    const int64_t three = t->a_three * (int64_t)sizeof(REAL);
     const REAL *b = t->b;
     for (int64_t k = 0; k < t->few; k++, b += b_row) {
         Vec right[4];
         const char *base[(TILE_ROWS + 2) / 3];
         base[0] = (const char *)(t->a + t->place[k]);
-        UNROLL for (int i = 1; i < (M + 2) / 3; i++) base[i] = base[i - 1] + 3 * row;
+        UNROLL for (int i = 1; i < (M + 2) / 3; i++) base[i] = base[i - 1] + three;
         EACH_VECTOR right[v] = vec_load(b + v * VW);
         EACH_ROW {
             Vec left = vec_set(*(const REAL *)(base[m / 3] + (m % 3) * row));

@@ -155,6 +155,7 @@ static void chosen(void) {
         problem(2, 3, 28, 1, 3, 32),
         problem(2, 9, 13, 32, 3, 64),
         problem(2, 1, 13, 8, 3, 64),
+        pooled(problem(2, 1, 5, 8, 3, 64), 1, 1, 0, 0),
         padded(problem(2, 2, 14, 6, 3, 80), 1, 1),
         padded(problem(2, 1, 40, 3, 3, 64), 1, 1),
         padded(problem(2, 70, 6, 3, 3, 7), 1, 1),
