@@ -378,14 +378,16 @@ static int hook_names(lua_State *L) {
     return 1;
 }
 
+int run_idle(lua_State *L) {
+    (void)L;
+    return 0;
+}
+
 static const luaL_Reg fit_functions[] = {
-    {"run_loop", run_loop},
-    {"run_position", run_position},
-    {"class_weights", class_weights},
-    {"terminal_width", terminal_width},
-    {"hook_names", hook_names},
-    {"move_run", move_run},
-    {NULL, NULL},
+    {"run_loop", run_loop},           {"run_position", run_position},
+    {"class_weights", class_weights}, {"terminal_width", terminal_width},
+    {"hook_names", hook_names},       {"idle_hook", run_idle},
+    {"move_run", move_run},           {NULL, NULL},
 };
 
 void script_open_fit(lua_State *L) {

@@ -82,6 +82,9 @@ typedef struct Run {
 Run *run_current(lua_State *L);
 void run_set_current(lua_State *L, Run *run);
 /* Pushes the message handler of protected calls; in the frame of core.run_loop. */
+/* core.idle_hook: a hook that does nothing; the loop passes over it. */
+int run_idle(lua_State *L);
+
 void run_push_handler(lua_State *L, Run *run);
 /* Calls f(run, anchors, hooks, spec) protected; with `result` its one result is left
  * on the stack. On an error: parked, and err gets the message. */

@@ -15,16 +15,25 @@
 /* Protected functions get the run, the anchors, the hooks table and the spec. */
 enum { ARG_RUN = 1, ARG_ANCHORS, ARG_HOOKS, ARG_SPEC };
 
+/* Pushes the field of that name, nil in place of a hook that does nothing; its type. */
+static int push_hook(lua_State *L, int callback, const char *name) {
+    int type = lua_getfield(L, callback, name);
+    if (lua_tocfunction(L, -1) != run_idle) return type;
+    lua_pop(L, 1);
+    lua_pushnil(L);
+    return LUA_TNIL;
+}
+
 /* Leaves the callback's function for the hook on the stack, or nothing. The short
  * names for batches count only where the long one is missing. */
 static bool find_function(lua_State *L, int callback, Hook hook, int place) {
     const char *name = hook_table[hook].name;
-    int type = lua_getfield(L, callback, name);
+    int type = push_hook(L, callback, name);
     if (type == LUA_TNIL &&
         (hook == HOOK_train_batch_begin || hook == HOOK_train_batch_end)) {
         lua_pop(L, 1);
         name = hook == HOOK_train_batch_begin ? "on_batch_begin" : "on_batch_end";
-        type = lua_getfield(L, callback, name);
+        type = push_hook(L, callback, name);
     }
     if (type == LUA_TFUNCTION) return true;
     if (type == LUA_TNIL) {

@@ -49,7 +49,7 @@ end
 --- " - loss: 0.5000 - val_loss: 0.6000", names in alphabetical order.
 function M.metrics(logs)
   local names, parts = {}, {}
-  for name in pairs(logs) do names[#names + 1] = name end
+  for name in pairs(logs or {}) do names[#names + 1] = name end
   table.sort(names)
   for i, name in ipairs(names) do parts[i] = (" - %s: %s"):format(name, value_text(logs[name])) end
   return table.concat(parts)

@@ -1,4 +1,5 @@
 -- Callbacks driven by hand, outside any fit.
+local cdl = require "cdl"
 local callbacks = require "cdl.callbacks"
 local core = require "cdl.core"
 
@@ -459,7 +460,7 @@ describe("ModelCheckpoint", function()
       for batch = 1, 2 do callback:on_train_batch_end(batch, {}) end
     end
     assert.same({ "weights e1b1.npz", "weights e1b2.npz", "weights e2b1.npz", "weights e2b2.npz" }, saved)
-    assert.is_nil(checkpoint("e.npz").on_train_batch_end)
+    assert.equal(core.idle_hook, checkpoint("e.npz").on_train_batch_end)
   end)
 
   it("compares within the first epoch, too", function()
@@ -527,7 +528,7 @@ describe("LambdaCallback", function()
     callback:on_train_batch_end(7, {})
     assert.same({ { 3, 0.5 }, { loss = 1 }, 7 }, seen)
     assert.equal("kept", callback.note)
-    assert.is_nil(callback.on_epoch_begin)
+    assert.equal(core.idle_hook, callback.on_epoch_begin)
   end)
 
   it("does not ask for logs that its function does not take", function()
@@ -615,5 +616,53 @@ describe("History", function()
     history.history.odd, history.epochs_of.odd = { 1 }, { 1 }
     _, problem = pcall(history.best, history, "odd")
     assert.matches("pass 'min' or 'max'", problem, 1, true)
+  end)
+end)
+
+describe("every built-in callback", function()
+  it("answers to all hooks, with or without logs", function()
+    local capture = require "capture"
+    local model = cdl.Sequential { cdl.layers.Dense { 1, input_shape = { 1 } } }
+    model:compile { optimizer = cdl.optimizers.SGD { use_ema = true }, loss = "mse" }
+    local folder = require "folder".new()
+    for _, callback in ipairs { callbacks.EarlyStopping(), callbacks.ReduceLROnPlateau(), callbacks.TerminateOnNaN(),
+      callbacks.ModelCheckpoint(folder "m.keras"), callbacks.CSVLogger(folder "log.csv"), callbacks.History(),
+      callbacks.LearningRateScheduler(function() return 0.1 end), callbacks.TimeLimit(10),
+      callbacks.SwapEMAWeights(), callbacks.LambdaCallback {}, callbacks.ProgbarLogger() } do
+      callback:set_model(model)
+      callback:set_params { epochs = 1, steps = 1, verbose = 0 }
+      capture.warned(function()
+        callback:on_train_begin {}
+        callback:on_epoch_begin(1)
+        callback:on_train_batch_begin(1, {})
+        callback:on_train_batch_end(1, { loss = 1 })
+        callback:on_test_begin()
+        callback:on_test_batch_end(1, {})
+        callback:on_test_end {}
+        callback:on_epoch_end(1)
+        callback:on_train_end()
+        callback:on_exit "completed"
+      end)
+    end
+    folder:remove()
+    assert.error_matches(function() callbacks.ModelCheckpoint "m.keras":on_epoch_end(1) end,
+      "ModelCheckpoint: it has no model yet; call set_model first")
+  end)
+
+  it("costs the loop nothing where it does nothing, and a subclass may call its parent", function()
+    local Loud, heard = callbacks.ModelCheckpoint:extend "Loud", {}
+    function Loud:on_train_begin(logs)
+      callbacks.ModelCheckpoint.on_train_begin(self, logs)
+      heard[#heard + 1] = "begin"
+    end
+    function Loud.on_batch_end(_, batch) heard[#heard + 1] = batch end
+    local folder = require "folder".new()
+    local model = cdl.Sequential { cdl.layers.Dense { 1, input_shape = { 1 } } }
+    model:compile { loss = "mse" }
+    local history = model:fit(cdl.ones { 2, 1 }, cdl.ones { 2, 1 }, { verbose = 0, batch_size = 1,
+      callbacks = { Loud(folder "m.keras") } })
+    folder:remove()
+    assert.same({ "begin", 1, 2 }, heard)
+    assert.equal("completed", history.stop_reason)
   end)
 end)

@@ -9,12 +9,12 @@
 -- A run that goes on within an epoch begins that epoch as any other, so that callbacks without a
 -- state() may get ready for it; then everything is put into the state of the snapshot, and the next
 -- batch comes.
+local BuiltIn = require "cdl.callbacks.built_in"
 local core = require "cdl.core"
 local signature = require "cdl.signature"
 local snapshot = require "cdl.snapshot"
-local Callback = require "cdl.callbacks.callback"
 
-local BackupAndRestore = Callback:extend "BackupAndRestore"
+local BackupAndRestore = BuiltIn:extend "BackupAndRestore"
 
 BackupAndRestore.signature = signature.new("BackupAndRestore", {
   { "backup_dir", "string", doc = "the run's own folder; it is made" },

@@ -30,12 +30,17 @@ function Callback.short_number(x)
   return template.number(math.type(x) == "integer" and x or tonumber(("%.6g"):format(x)) or x)
 end
 
+--- The model; raises when a hook is called by hand before set_model.
+function Callback:need_model()
+  if self.model then return self.model end
+  require "cdl.core".raise(("%s: it has no model yet; call set_model first"):format(class.name_of(self)))
+end
+
 --- The model's optimizer; raises when there is none whose learning rate could be set.
 function Callback:learning_optimizer()
-  local optimizer = self.model and self.model.optimizer
+  local optimizer = self:need_model().optimizer
   if optimizer and optimizer.learning_rate ~= nil then return optimizer end
-  require "cdl.core".raise((self.model and "%s: the model has no optimizer with a learning rate"
-    or "%s: it has no model yet; call set_model first"):format(class.name_of(self)))
+  require "cdl.core".raise(("%s: the model has no optimizer with a learning rate"):format(class.name_of(self)))
 end
 
 --- The names in logs in alphabetical order, for messages: "loss,val_loss".

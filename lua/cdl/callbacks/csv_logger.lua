@@ -5,12 +5,12 @@
 -- CR LF and fields are quoted as Excel does it; a value that is missing is written NA. A run that
 -- goes on from a snapshot drops rows behind those of the snapshot, so that the file is as if the
 -- run had never been cut short.
+local BuiltIn = require "cdl.callbacks.built_in"
 local core = require "cdl.core"
 local signature = require "cdl.signature"
 local template = require "cdl.template"
-local Callback = require "cdl.callbacks.callback"
 
-local CSVLogger = Callback:extend "CSVLogger"
+local CSVLogger = BuiltIn:extend "CSVLogger"
 
 CSVLogger.signature = signature.new("CSVLogger", {
   { "filename", "string", required = true, doc = "the file; its folder must exist" },
@@ -104,6 +104,7 @@ local function write_row(self, cells)
 end
 
 function CSVLogger:on_epoch_end(epoch, logs)
+  logs = logs or {}
   if not self.columns then
     self.columns = find_columns(logs)
     if self.write_header then

@@ -35,6 +35,7 @@ local function store(self, epoch)
 end
 
 function EarlyStopping:on_epoch_end(epoch, logs)
+  logs = logs or {}
   self:monitor_direction()
   local value = self:read_value(logs, "Early stopping")
   if not value or epoch <= self.start_from_epoch then return end

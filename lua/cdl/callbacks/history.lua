@@ -2,11 +2,11 @@
 --
 --     history.history.val_loss[3]; history.epoch; history.stop_reason
 --     local loss, epoch = history:best "val_loss"
+local BuiltIn = require "cdl.callbacks.built_in"
 local core = require "cdl.core"
 local words = require "cdl.words"
-local Callback = require "cdl.callbacks.callback"
 
-local History = Callback:extend "History"
+local History = BuiltIn:extend "History"
 
 History.doc = "records each epoch's logs (keras.callbacks.History)"
 
@@ -23,6 +23,7 @@ end
 function History:on_train_begin() self.epoch = {} end
 
 function History:on_epoch_end(epoch, logs)
+  logs = logs or {}
   self.epoch[#self.epoch + 1] = epoch
   for name, value in pairs(logs) do
     local values = self.history[name]

@@ -1,9 +1,9 @@
 --- A callback made of functions. They get no self: on_epoch_end = function(epoch, logs) ... end.
+local BuiltIn = require "cdl.callbacks.built_in"
 local core = require "cdl.core"
 local words = require "cdl.words"
-local Callback = require "cdl.callbacks.callback"
 
-local LambdaCallback = Callback:extend "LambdaCallback"
+local LambdaCallback = BuiltIn:extend "LambdaCallback"
 
 LambdaCallback.doc = "calls functions as hooks (keras.callbacks.LambdaCallback); they get no self: "
   .. "LambdaCallback{on_epoch_end = function(epoch, logs) ... end}"

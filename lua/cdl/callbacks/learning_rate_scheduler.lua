@@ -1,10 +1,10 @@
 --- Sets the learning rate at the begin of each epoch, by a function of the user.
+local BuiltIn = require "cdl.callbacks.built_in"
 local core = require "cdl.core"
 local signature = require "cdl.signature"
 local template = require "cdl.template"
-local Callback = require "cdl.callbacks.callback"
 
-local LearningRateScheduler = Callback:extend "LearningRateScheduler"
+local LearningRateScheduler = BuiltIn:extend "LearningRateScheduler"
 
 LearningRateScheduler.signature = signature.new("LearningRateScheduler", {
   { "schedule", "function", required = true,
@@ -32,6 +32,7 @@ function LearningRateScheduler:on_epoch_begin(epoch)
 end
 
 function LearningRateScheduler:on_epoch_end(_, logs)
+  logs = logs or {}
   logs.learning_rate = self:learning_optimizer().learning_rate
 end
 

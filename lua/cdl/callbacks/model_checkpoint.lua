@@ -93,14 +93,15 @@ local function wants_to_save(self, epoch, path, logs)
 end
 
 local function save(self, epoch, batch, logs)
+  local model = self:need_model()
   local path = file_name(self, epoch, batch, logs)
   if not wants_to_save(self, epoch, path, logs) then return end
   local folder = path:match "^(.*)/[^/]*$"
   if folder and folder ~= "" then core.make_folder(folder) end
   if self.save_weights_only then
-    self.model:save_weights(path)
+    model:save_weights(path)
   else
-    self.model:save(path)
+    model:save(path)
   end
   say(self, "Epoch %d: finished saving model to %s", epoch, path)
 end
@@ -119,6 +120,7 @@ function ModelCheckpoint:count_batch(batch, logs)
 end
 
 function ModelCheckpoint:on_epoch_end(epoch, logs)
+  logs = logs or {}
   self:monitor_direction()
   if self.save_freq == "epoch" then save(self, epoch, nil, logs) end
 end

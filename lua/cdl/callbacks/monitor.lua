@@ -3,10 +3,10 @@
 -- In mode "auto" the direction comes from the compiled metric of that name ("val_" left out):
 -- `loss` goes down; the others say it themselves. It is resolved when an epoch ends for the
 -- first time, because metrics need not exist earlier.
+local BuiltIn = require "cdl.callbacks.built_in"
 local core = require "cdl.core"
-local Callback = require "cdl.callbacks.callback"
 
-local Monitor = Callback:extend "MonitorCallback"
+local Monitor = BuiltIn:extend "MonitorCallback"
 
 --- Reads the common arguments. `best` begins as given, or nil: the first value is the best.
 function Monitor:start_monitor(args, best)

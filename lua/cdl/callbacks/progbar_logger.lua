@@ -1,9 +1,9 @@
 --- Shows how a run goes on: a bar on a terminal (verbose 1), one line an epoch (verbose 2).
+local BuiltIn = require "cdl.callbacks.built_in"
 local core = require "cdl.core"
 local progbar = require "cdl.progbar"
-local Callback = require "cdl.callbacks.callback"
 
-local ProgbarLogger = Callback:extend "ProgbarLogger"
+local ProgbarLogger = BuiltIn:extend "ProgbarLogger"
 
 ProgbarLogger.doc = "shows how a run goes on (keras.callbacks.ProgbarLogger)"
 

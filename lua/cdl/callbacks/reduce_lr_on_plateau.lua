@@ -45,6 +45,7 @@ local function reduce(self, epoch)
 end
 
 function ReduceLROnPlateau:on_epoch_end(epoch, logs)
+  logs = logs or {}
   self:monitor_direction()
   logs.learning_rate = self:learning_optimizer().learning_rate
   local value = self:read_value(logs, "Learning rate reduction is")

@@ -2,13 +2,13 @@
 --
 -- The body is a form with one field, which holds the logs and the epoch as JSON; or, with
 -- send_as_json, the JSON itself. A server that does not answer costs a warning, not the run.
+local BuiltIn = require "cdl.callbacks.built_in"
 local core = require "cdl.core"
 local json = require "cdl.json"
 local signature = require "cdl.signature"
 local words = require "cdl.words"
-local Callback = require "cdl.callbacks.callback"
 
-local RemoteMonitor = Callback:extend "RemoteMonitor"
+local RemoteMonitor = BuiltIn:extend "RemoteMonitor"
 
 RemoteMonitor.signature = signature.new("RemoteMonitor", {
   { "root", "string", "http://localhost:9000", doc = "the server" },
@@ -75,6 +75,7 @@ function RemoteMonitor:body(epoch, logs)
 end
 
 function RemoteMonitor:on_epoch_end(epoch, logs)
+  logs = logs or {}
   local status, problem = core.http_post(self.root .. self.path, self.lines, self:body(epoch, logs),
     self.connect_timeout, self.timeout)
   if not status then

@@ -2,11 +2,11 @@
 -- between two epochs if asked to. The weights that are trained are kept meanwhile.
 --
 -- The averages stay in the optimizer, so that fit ends with them whoever stops it.
+local BuiltIn = require "cdl.callbacks.built_in"
 local core = require "cdl.core"
 local signature = require "cdl.signature"
-local Callback = require "cdl.callbacks.callback"
 
-local SwapEMAWeights = Callback:extend "SwapEMAWeights"
+local SwapEMAWeights = BuiltIn:extend "SwapEMAWeights"
 
 SwapEMAWeights.signature = signature.new("SwapEMAWeights", {
   { "swap_on_epoch", "boolean", false,
@@ -18,7 +18,7 @@ function SwapEMAWeights:init(...)
 end
 
 local function need_averages(self)
-  local optimizer = self.model and self.model.optimizer
+  local optimizer = self:need_model().optimizer
   if not (optimizer and optimizer.use_ema) then
     core.raise "SwapEMAWeights must be used when `use_ema=True` is set on the optimizer (use_ema = true)"
   end

@@ -5,6 +5,7 @@
 -- evaluation_loss_vs_iterations, epoch_learning_rate, <weight's path>/histogram. The step is the epoch, or the
 -- number of batches trained. A later fit with the same callback goes on behind the last epoch; a run that goes
 -- on from a snapshot drops what was written after it.
+local BuiltIn = require "cdl.callbacks.built_in"
 local core = require "cdl.core"
 local embeddings = require "cdl.callbacks.tensorboard_embeddings"
 local ops = require "cdl.ops"
@@ -14,9 +15,8 @@ local probe = require "cdl.callbacks.tensorboard_probe"
 local signature = require "cdl.signature"
 local summary = require "cdl.summary"
 local words = require "cdl.words"
-local Callback = require "cdl.callbacks.callback"
 
-local TensorBoard = Callback:extend "TensorBoard"
+local TensorBoard = BuiltIn:extend "TensorBoard"
 
 local function frequency(name, doc) return { name, "integer", 0, min = 0, doc = doc } end
 

@@ -1,10 +1,10 @@
 --- Ends training when the loss is nan or infinite.
+local BuiltIn = require "cdl.callbacks.built_in"
 local core = require "cdl.core"
 local signature = require "cdl.signature"
 local template = require "cdl.template"
-local Callback = require "cdl.callbacks.callback"
 
-local TerminateOnNaN = Callback:extend "TerminateOnNaN"
+local TerminateOnNaN = BuiltIn:extend "TerminateOnNaN"
 
 TerminateOnNaN.signature = signature.new("TerminateOnNaN", {
   { "raise_error", "boolean", false, doc = "raise an error in place of stopping" },
@@ -15,6 +15,7 @@ function TerminateOnNaN:init(...)
 end
 
 function TerminateOnNaN:on_batch_end(batch, logs)
+  logs = logs or {}
   local loss = logs.loss
   if type(loss) ~= "number" or (loss == loss and math.abs(loss) < math.huge) then return end
   if self.raise_error then
@@ -24,5 +25,7 @@ function TerminateOnNaN:on_batch_end(batch, logs)
   print(("Batch %d: Invalid loss, terminating training"):format(batch))
   self.model.stop_training = true
 end
+
+TerminateOnNaN.on_train_batch_end = TerminateOnNaN.on_batch_end
 
 return TerminateOnNaN

@@ -1,9 +1,9 @@
 --- Stops training when its time is over: after the batch that is running then.
+local BuiltIn = require "cdl.callbacks.built_in"
 local core = require "cdl.core"
 local signature = require "cdl.signature"
-local Callback = require "cdl.callbacks.callback"
 
-local TimeLimit = Callback:extend "TimeLimit"
+local TimeLimit = BuiltIn:extend "TimeLimit"
 
 TimeLimit.signature = signature.new("TimeLimit", {
   { "seconds", "number", required = true, above = 0, doc = "how long training may take" },

@@ -95,7 +95,7 @@ end
 
 Optimizer.exclude_from_weight_decay = signature.method("exclude_from_weight_decay", {
   { "self", "any", required = true },
-  { "var_list", "any", doc = "variables" },
+  { "var_list", "list", doc = "variables" },
   { "var_names", "list", {}, of = "string", doc = "Lua patterns, searched for in variables' paths" },
 }, "Says which variables do not shrink by weight_decay; before the optimizer is built.",
   function(self, var_list, var_names)

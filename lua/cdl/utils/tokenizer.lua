@@ -47,7 +47,12 @@ local function reader(self, where)
       core.raise(("%s: text %d must be a string or a list of words, got %s"):format(where, i, words.describe(sample)))
     end
     local list = {}
-    for k, word in ipairs(sample) do list[k] = self.lower and text.lower(word) or word end
+    for k, word in ipairs(sample) do
+      if type(word) ~= "string" then
+        core.raise(("%s: word %d of text %d must be a string, got %s"):format(where, k, i, words.describe(word)))
+      end
+      list[k] = self.lower and text.lower(word) or word
+    end
     return list
   end
 end
