@@ -11,7 +11,7 @@ from kinds import (accumulator, activation, assigning_layer, attention, constrai
 from kinds.application import APPLICATIONS
 from kinds.array_file import FILES
 from kinds.attention import ATTENTION
-from kinds.images import IMAGES
+from kinds.images import CHOOSING, IMAGES
 from kinds.recurrent import RECURRENT
 from kinds.saved import around
 from kinds.signature import signatures
@@ -511,7 +511,7 @@ OPTIMIZERS = [
               state=False),
 ]
 
-SAVED = MODELS + list(around(LAYERS + ATTENTION + SPATIAL + IMAGES + RECURRENT))
+SAVED = MODELS + list(around(LAYERS + ATTENTION + SPATIAL + IMAGES + CHOOSING + RECURRENT))
 
 CASES = [
     *ACTIVATIONS,

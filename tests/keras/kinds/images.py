@@ -1,6 +1,6 @@
 """The rows of the table in cases.py that are layers for images. Factors with equal ends leave nothing to chance."""
 
-from kinds.layer import layer
+from kinds.layer import layer, random_image_layer
 
 IMAGE = (3, 7, 9, 3)
 
@@ -50,7 +50,8 @@ IMAGES = [
     image("RandomSharpness", dict(factor=[1.0, 1.0]), low=256, x=(2, 5, 6, 2)),
     image("Equalization", dict(), low=256, x=(2, 5, 7, 3)),
     image("Equalization", dict(bins=16, value_range=WIDE), x=(1, 7, 9, 2)),
-    image("ContrastLimitedAdaptiveHistogramEqualization", dict(), low=256, x=(2, 30, 27, 3), exports=False),
+    image("ContrastLimitedAdaptiveHistogramEqualization", dict(), low=256, x=(2, 30, 27, 3), exports=False,
+          absolute=0.004),  # whole numbers, cut off: one more or less
     image("ContrastLimitedAdaptiveHistogramEqualization", dict(tile_grid_size=(3, 2), clip_limit=0.0, value_range=WIDE),
           x=(2, 12, 13, 2), absolute=1e-5, exports=False),
     image("ContrastLimitedAdaptiveHistogramEqualization", dict(tile_grid_size=(4, 4), clip_limit=1.5, value_range=WIDE),
@@ -68,4 +69,29 @@ IMAGES = [
     image("RandomGrayscale", dict(factor=0.0)),
     image("RandomErasing", dict(factor=[0.0, 0.0])),
     image("RandomErasing", dict(scale=[1.0, 1.0], factor=[1.0, 1.0], fill_value=0.5)),
+]
+
+UNIT = dict(value_range=[0, 1], seed=1)
+
+IMAGES += [
+    random_image_layer("MixUp", dict(alpha=0.6, seed=1)),
+    random_image_layer("CutMix", dict(factor=[0.8, 1.0], seed=1)),
+    random_image_layer("Solarization", dict(addition_factor=0.3, threshold_factor=0.8) | UNIT),
+    random_image_layer("RandomHue", dict(factor=0.7) | UNIT),
+    random_image_layer("RandomSaturation", dict(factor=[0.2, 0.8]) | UNIT),
+    random_image_layer("RandomColorDegeneration", dict(factor=0.8) | UNIT),
+    random_image_layer("RandomPosterization", dict(factor=[1, 5]) | UNIT),
+    random_image_layer("RandomSharpness", dict(factor=1.0) | UNIT),
+    random_image_layer("RandomColorJitter", dict(brightness_factor=0.3, contrast_factor=0.4,
+                                                 saturation_factor=[0.3, 0.7], hue_factor=0.5) | UNIT),
+    random_image_layer("RandomGaussianBlur", dict(factor=[0.2, 0.6], kernel_size=5, sigma=[0.8, 1.0]) | UNIT,
+                       x=(1500, 9, 8, 3)),
+    random_image_layer("RandomPerspective", dict(factor=[0.4, 0.8], seed=1)),
+    random_image_layer("RandomElasticTransform", dict(factor=[0.5, 0.7], scale=[0.9, 0.9]) | UNIT),
+]
+
+# Layers that draw once for a batch, so that no statistics settle: saved and loaded all the same.
+CHOOSING = [
+    random_image_layer("RandAugment", dict(num_ops=3, factor=0.3) | UNIT),
+    random_image_layer("AugMix", dict(num_chains=2, factor=[0.1, 0.4], alpha=0.5, all_ops=False) | UNIT),
 ]

@@ -165,6 +165,31 @@ class RandomLayer(Layer):
         return {**inference, **statistics(results["training"])}
 
 
+class RandomImageLayer(RandomLayer):
+    """A layer that changes images from 0 to 1 at random: what comes out, and how far it is from what went in."""
+
+    def __init__(self, name, arguments=None, x=(400, 9, 8, 3), **more):
+        super().__init__(name, arguments, x=x, **more)
+
+    def images(self):
+        return self.random().random(self.shapes[0]).astype("float32")
+
+    def changes(self, y):
+        y, x = numpy.asarray(y), self.images()
+        change = abs(y - x).reshape(len(y), -1)
+        return {"mean": y.mean(), "deviation": y.std(), "change": change.mean(),
+                "deviation of changes": change.mean(axis=1).std(), "unchanged": (change.max(axis=1) < 1e-5).mean()}
+
+    def prepare(self, random):
+        layer, x = self.made.keras(), self.images()
+        return {"x": x}, {"inference": layer(x, training=False), **self.changes(layer(x, training=True))}
+
+    def read(self, results):
+        results = Layer.read(self, results)
+        inference = {name: array for name, array in results.items() if name.startswith("inference")}
+        return {**inference, **self.changes(results["training"])}
+
+
 def statistics(y):
     """What a random tensor looks like from afar."""
     y = numpy.asarray(y)
@@ -173,4 +198,5 @@ def statistics(y):
             "deviation of columns": columns.std(), "deviation of rows": rows.std()}
 
 
-layer, assigning_layer, attention, random_layer = Layer, AssigningLayer, AttentionLayer, RandomLayer
+layer, assigning_layer, attention = Layer, AssigningLayer, AttentionLayer
+random_layer, random_image_layer = RandomLayer, RandomImageLayer
