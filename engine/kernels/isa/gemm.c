@@ -2,9 +2,9 @@
 #include "kernels/isa/gemm.h"
 
 /* A block of columns is 256 bytes wide (with AVX-512 one tile), or 1 KiB when the product
- * is so large that reading A once for each block would wear out the caches. Each part
- * packs its own block of B, which costs about as much as three rows of A: hence tall
- * blocks of rows. */
+ * is so large that reading A once for each block would wear out the caches. Where B
+ * must be packed each part packs its own block, which costs about as much as three rows of
+ * A: hence tall blocks of rows. */
 enum {
     NARROW_BYTES = 256,
     WIDE_BYTES = 1024,
@@ -59,20 +59,32 @@ void gemm_narrow(Gemm *g, const GemmCut *cut, int64_t part) {
         g->columns = cut->block_columns;
 }
 
+#if defined(__AVX512F__)
+enum { LANE_BYTES = 64, ALWAYS_STREAMS = 1 };
+#elif defined(__AVX2__)
+enum { LANE_BYTES = 32, ALWAYS_STREAMS = 0 };
+#else
+enum { LANE_BYTES = 16, ALWAYS_STREAMS = 0 };
+#endif
+
+/* For fewer rows than PACK_ROWS packing does not pay. With AVX-512 a row of a panel is four
+ * whole lines, which come from the second level as fast from B itself, whatever its stride.
+ * Narrower panels do where rows do not fall on one another in the first level. */
+enum { PACK_ROWS = 16 };
+
+bool gemm_streams(const Gemm *g, int64_t columns) {
+    const int64_t element = (int64_t)dtype_size(g->dtype);
+    if (g->b_column != 1 || columns * element % LANE_BYTES != 0) return false;
+    return ALWAYS_STREAMS || g->rows < PACK_ROWS ||
+           g->b_depth * element % GEMM_STRIDE != 0;
+}
+
 void gemm_run(const Gemm *g) {
     if (g->dtype == DTYPE_FLOAT32)
         gemm_float(g);
     else
         gemm_double(g);
 }
-
-#if defined(__AVX512F__)
-enum { LANE_BYTES = 64 };
-#elif defined(__AVX2__)
-enum { LANE_BYTES = 32 };
-#else
-enum { LANE_BYTES = 16 };
-#endif
 
 int64_t gemm_room(int64_t columns, int64_t depth, DType dtype) {
     int64_t lanes = LANE_BYTES / (int64_t)dtype_size(dtype);

@@ -15,6 +15,10 @@
 #define CDL_KERNELS_ISA_GEMM_H
 #include "kernels/call.h"
 
+/* Lines that are a multiple of so many bytes apart fall on one another in the first level
+ * cache. */
+enum { GEMM_STRIDE = 4096 };
+
 typedef struct Gemm {
     int64_t rows, columns, depth;
     const void *a; /* element (m, k) at a + m a_row + k a_depth */
@@ -37,6 +41,7 @@ typedef struct GemmCut {
 #define gemm_cut         KERNEL_JOIN(gemm_, cut, ISA)
 #define gemm_narrow      KERNEL_JOIN(gemm_, narrow, ISA)
 #define gemm_run         KERNEL_JOIN(gemm_, run, ISA)
+#define gemm_streams     KERNEL_JOIN(gemm_, streams, ISA)
 #define gemm_cost        KERNEL_JOIN(gemm_, cost, ISA)
 #define gemm_pack        KERNEL_JOIN(gemm_, pack, ISA)
 #define gemm_room        KERNEL_JOIN(gemm_, room, ISA)
@@ -66,6 +71,8 @@ GemmCut gemm_cut(int64_t rows, int64_t columns, int64_t depth, DType dtype);
 void gemm_narrow(Gemm *g, const GemmCut *cut,
                  int64_t part); /* from the whole to one part */
 void gemm_run(const Gemm *g);
+/* Do the tiles read so many columns of B as they lie in memory, or are they packed first? */
+bool gemm_streams(const Gemm *g, int64_t columns);
 double gemm_cost(int64_t rows, int64_t columns, int64_t depth,
                  DType dtype); /* nanoseconds */
 

@@ -7,33 +7,21 @@
 
 /* Packed B: DEPTH x WIDTH, 128 KiB, which stays in the second level cache; narrower blocks
  * are deeper, up to DEEPEST. It is cut into panels of PANEL columns that lie one after the
- * other, each row by row. For fewer than PACK_ROWS rows of A packing does not pay. */
-enum {
-    WIDTH = 1024 / sizeof(REAL),
-    DEPTH = 128,
-    PANEL = TILE_VECTORS * VW,
-    PACK_ROWS = 16
-};
+ * other, each row by row. */
+enum { WIDTH = 1024 / sizeof(REAL), DEPTH = 128, PANEL = TILE_VECTORS * VW };
 
-/* With AVX-512 a row of a panel is four whole lines, which the tiles stream from the second
- * level as fast from B itself, whatever its stride; and packing A costs more than it saves,
- * for most blocks are one panel. Narrower panels are streamed from B only where its rows do
- * not fall on one another in the first level, that is not a multiple of STRIDE apart. */
-enum { STRIDE = 4096 };
+/* With AVX-512 most blocks are one panel, and packing A costs more than it saves. */
 #if defined(__AVX512F__)
 #define TURN_A 0
 enum { DEEPEST = 512 };
-static bool streams(int64_t b_depth) { return true; }
 #else
 #define TURN_A 1
 enum { DEEPEST = DEPTH };
-static bool streams(int64_t b_depth) {
-    return b_depth * (int64_t)sizeof(REAL) % STRIDE != 0;
-}
 #endif
 
-/* Packed A: TURNED_ROWS rows. It is used where A's columns lie a multiple of STRIDE
- * bytes apart, and where each tile passes over several panels. The gap keeps the packed tiles from doing the same. */
+/* Packed A: TURNED_ROWS rows. It is used where A's columns lie a multiple of GEMM_STRIDE
+ * bytes apart, and where each tile passes over several panels. The gap keeps the packed
+ * tiles from doing the same. */
 enum {
     TURNED_ROWS = 512 / sizeof(REAL),
     TURNED_GAP = 64 / sizeof(REAL),
@@ -139,7 +127,7 @@ static void block_rows(Tile *tile, int64_t rows, const REAL *b, int64_t columns,
     const int tallest = tile_rows[vectors_of(columns < PANEL ? columns : PANEL) - 1];
     const int64_t tiles = chunks(rows, tallest);
     const bool turn = TURN_A && a_row == 1 && columns > PANEL &&
-                      tile->a_depth * (int64_t)sizeof(REAL) % STRIDE == 0;
+                      tile->a_depth * (int64_t)sizeof(REAL) % GEMM_STRIDE == 0;
     if (turn) pack_tiles(a, tile->a_depth, tile->depth, rows, tiles, turned);
     const REAL *next = turned;
     for (int64_t i = 0, m = 0; i < tiles; i++) {
@@ -212,8 +200,7 @@ static void gemm_blocks(const Gemm *g) {
     const int64_t talls = TURN_A && g->a_row == 1 ? chunks(g->rows, TURNED_ROWS) : 1;
     for (int64_t n = 0; n < g->columns; n += WIDTH) {
         int64_t columns = g->columns - n < WIDTH ? g->columns - n : WIDTH;
-        bool direct = is_thin || (g->b_column == 1 && columns % VW == 0 &&
-                                  (g->rows < PACK_ROWS || streams(g->b_depth)));
+        bool direct = is_thin || gemm_streams(g, columns);
         int64_t room = DEPTH * WIDTH / (vectors_of(columns) * VW);
         int64_t deepest = is_thin ? g->depth : direct || room > DEEPEST ? DEEPEST : room;
         int64_t deeps = g->depth > 0 ? chunks(g->depth, deepest) : 1;

@@ -21,8 +21,14 @@ static void update_run(const Call *call, int64_t part, const Update *update) {
 
 /* ---- the gradient from a product: a where the gradient stood, b last ---- */
 
-/* Elements of the gradient that exist at a time: half of the first level cache. */
-enum { BLOCK = 4096, TILE_ROWS = 12 };
+/* The gradient exists in strips of a part's rows, whole tiles high: of STRIP elements, which
+ * stay in the first level cache; or of HIGH rows where B is packed for each strip. */
+enum { STRIP = 4096, TILE_ROWS = 12, HIGH = 60, MOST_COLUMNS = 256 };
+
+static int64_t strip_rows(const Gemm *g) {
+    return gemm_streams(g, g->columns) ? STRIP / g->columns / TILE_ROWS * TILE_ROWS
+                                       : HIGH;
+}
 
 /* The whole product; its result would lie like p. i[2] transpose a, i[3] transpose b */
 static Gemm product_of(const Call *call, int a) {
@@ -75,11 +81,11 @@ static void step_over(const Call *call, Span span, const Update *update) {
 
 static void product_run(const Call *call, int64_t part, const Update *update) {
     if (!call->out[0].size) return;
-    float block[BLOCK] __attribute__((aligned(64)));
+    float block[HIGH * MOST_COLUMNS] __attribute__((aligned(64)));
     Gemm g = product_of(call, update->gradient);
     const GemmCut cut = cut_of(&g);
     gemm_narrow(&g, &cut, part);
-    const int64_t rows = g.rows, strip = BLOCK / g.columns / TILE_ROWS * TILE_ROWS;
+    const int64_t rows = g.rows, strip = strip_rows(&g);
     const int64_t at = (const float *)g.c - (const float *)call->out[0].data;
     const float *from = g.a;
     Span span = {.columns = g.columns,
