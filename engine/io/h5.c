@@ -216,7 +216,7 @@ static bool map_records(H5File *file, int from, Err *err) {
  * its bytes once more. */
 static H5File *open_file(const char *path, void *image, size_t size, Reader *reader,
                          Err *err) {
-    H5File *file = h5_library(err) ? mem_zalloc(sizeof *file) : NULL;
+    H5File *file = h5_library(0, err) ? mem_zalloc(sizeof *file) : NULL;
     if (!file) {
         err_set(err, "%s: not enough memory to read it", reader->name);
         reader_close(reader);

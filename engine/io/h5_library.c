@@ -3,9 +3,11 @@
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
+#include "base/mem.h"
 
-/* Debian's names of the serial library, then the plain one; numbers of its versions. */
-static void *open_library(void) {
+/* Debian's names of the serial library, then the plain one; numbers of its versions.
+ * trouble: what is wrong with one that is there. */
+static void *open_library(char *trouble, size_t size) {
     static const char *const names[] = {"libhdf5_serial.so", "libhdf5.so"};
     static const int versions[] = {320, 310, 200, 103};
     char name[40];
@@ -14,6 +16,9 @@ static void *open_library(void) {
         for (size_t v = 0; v < sizeof versions / sizeof *versions && !library; v++) {
             snprintf(name, sizeof name, "%s.%d", names[k], versions[v]);
             library = dlopen(name, RTLD_LAZY | RTLD_LOCAL);
+            const char *text = library ? NULL : dlerror();
+            if (text && !strstr(text, "No such file"))
+                snprintf(trouble, size, "%s", text);
         }
     return library;
 }
@@ -47,19 +52,34 @@ static bool load(void *library, H5Library *h5) {
     return whole && h5->Eset_auto2(H5E_DEFAULT, NULL, NULL) >= 0;
 }
 
-const H5Library *h5_library(Err *err) {
+static bool has_room(size_t bytes) {
+    enum { OWN = 4 << 20 };
+    void *room = mem_alloc(OWN + bytes);
+    mem_free(room);
+    return room != NULL;
+}
+
+const H5Library *h5_library(size_t more, Err *err) {
     static H5Library h5;
+    static void *library;
     static bool ready;
-    if (ready) return &h5;
-    void *library = open_library();
-    if (!library) {
+    char trouble[256] = "";
+    if (!library) library = open_library(trouble, sizeof trouble);
+    bool room = library && has_room(more);
+    if (room && !ready) ready = load(library, &h5);
+    if (room && ready) return &h5;
+    if (room)
+        err_set(err, "the HDF5 library is there but cannot be used");
+    else if (library)
+        err_set(err, "out of memory for the HDF5 library");
+    else if (trouble[0])
+        err_set(err,
+                "the HDF5 library, which holds the weights of Keras's files, cannot "
+                "be loaded: %s",
+                trouble);
+    else
         err_set(err, "the HDF5 library, which holds the weights of Keras's files, is not "
                      "installed: install libhdf5-103 (or a later one)");
-        return NULL;
-    }
-    ready = load(library, &h5);
-    if (ready) return &h5;
-    err_set(err, "the HDF5 library is there but cannot be used");
     return NULL;
 }
 #endif

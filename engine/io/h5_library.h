@@ -1,7 +1,7 @@
 /* The HDF5 library, loaded when it is first used: Debian's draws in forty others, which few
  * runs need. Private to the h5_*.c files.
  *
- *     const H5Library *h5 = h5_library(&err);
+ *     const H5Library *h5 = h5_library(0, &err);
  *     if (!h5) return false;
  *     hid_t file = h5->Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
  *
@@ -56,6 +56,8 @@ typedef struct H5Library {
                                H5_iter_order_t order, hsize_t n, void *info, hid_t plist);
 } H5Library;
 
-const H5Library *h5_library(Err *err); /* NULL: err says what is missing */
+/* NULL: err says what is missing. The library crashes where memory runs out in it: what it
+ * takes by itself, and `more` bytes, can be had when this is called. */
+const H5Library *h5_library(size_t more, Err *err);
 
 #endif

@@ -149,7 +149,7 @@ static hid_t open_memory(const H5Library *h5, void *bytes, size_t size) {
 
 bool h5_source_open(const char *path, void *image, size_t size, const char *name,
                     H5Source *out, Err *err) {
-    const H5Library *h5 = h5_library(err);
+    const H5Library *h5 = h5_library(0, err);
     if (!h5) return false;
     H5Source file = {.h5 = h5, .name = name, .bytes = size};
     file.id = image ? open_memory(h5, image, size)

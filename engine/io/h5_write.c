@@ -106,7 +106,8 @@ static hid_t create_file(const H5Library *h5, int to) {
 
 static bool make_file(const H5Array *arrays, int64_t count, int to, H5Image *image,
                       Err *err) {
-    const H5Library *h5 = h5_library(err);
+    enum { FOR_ARRAY = 16 << 10 };
+    const H5Library *h5 = h5_library((size_t)count * FOR_ARRAY, err);
     if (!h5) return false;
     Writer writer = {h5, -1, -1, -1, image};
     writer.file = create_file(h5, to);
@@ -130,7 +131,8 @@ static bool list_parts(H5Image *image, int from, Err *err) {
     off_t size = lseek(from, 0, SEEK_END);
     void *map =
         size > 0 ? mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, from, 0) : MAP_FAILED;
-    if (map == MAP_FAILED) return err_set(err, "the HDF5 library has made no file");
+    if (size <= 0) return err_set(err, "the HDF5 library has made no file");
+    if (map == MAP_FAILED) return err_set(err, "out of memory for an HDF5 file");
     image->map = map, image->size = (size_t)size;
     qsort(image->spans, (size_t)image->span_count, sizeof *image->spans, compare_places);
     uint64_t at = 0;
