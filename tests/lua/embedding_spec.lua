@@ -2,6 +2,7 @@
 -- gives the bits of the one that reads a gradient as large as the table.
 local cdl = require "cdl"
 local core = require "cdl.core"
+local folder = require "folder"
 local layers, optimizers = cdl.layers, cdl.optimizers
 
 local TOKENS, LENGTH = 60, 7
@@ -152,10 +153,10 @@ describe("a table's update", function()
     first:set_weights(whole:get_weights())
     fit(whole, 4)
     fit(first, 2)
-    local path = os.tmpname() .. ".keras"
-    first:save(path)
-    local second = cdl.models.load_model(path)
-    os.remove(path)
+    local files = folder.new()
+    first:save(files "model.keras")
+    local second = cdl.models.load_model(files "model.keras")
+    files:remove()
     fit(second, 4, 3)
     for k, value in ipairs(whole:get_weights()) do
       assert.is_true(value:eq(second:get_weights()[k]):all():item())

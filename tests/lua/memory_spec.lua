@@ -3,6 +3,7 @@
 local cdl = require "cdl"
 local core = require "cdl.core"
 local layers = cdl.layers
+local folder = require "folder"
 local program = require "program"
 
 local function collect()
@@ -84,6 +85,50 @@ describe("memory", function()
     assert.is_true((core.memory()) - bytes < 256 * 1024)
   end)
 
+  -- A training whose callbacks write files, saving and loading.
+  local function train_with_files()
+    local files = folder.new()
+    local words = cdl.random.randint { shape = { 24, 12 }, low = 0, high = 30 }:astype "int32"
+    local ok, result = pcall(function()
+      local model = cdl.Sequential { layers.Input { 12, dtype = "int32" }, layers.Embedding(30, 8),
+        layers.Conv1D(8, 3, { activation = "relu" }), layers.MaxPooling1D(2),
+        layers.Bidirectional { layers.LSTM(6) }, layers.Dense(1) }
+      model:compile { loss = "mse", optimizer = cdl.optimizers.Adam { clipnorm = 1, use_ema = true } }
+      model:fit(words, words[{ {}, { 1, 1 } }]:astype "float32", { verbose = 0, batch_size = 10, callbacks = {
+        cdl.callbacks.TensorBoard { log_dir = files "board", histogram_freq = 1 },
+        cdl.callbacks.ModelCheckpoint { files "model.keras" },
+        cdl.callbacks.BackupAndRestore { files "backup" }, cdl.callbacks.CSVLogger { files "log.csv" } } })
+      model:save_weights(files "last.weights.h5")
+      return cdl.models.load_model(files "model.keras"):predict(words, { verbose = 0 })
+    end)
+    files:remove()
+    if not ok then error(result, 0) end
+    return result
+  end
+
+  -- Every tenth or so allocation of this one fails in turn; warnings tell of files that are left out.
+  it("that runs out while files are written is an error, too", function()
+    train_with_files()
+    local n, failures = 1, 0
+    local warn = core.warn
+    core.warn = function() end
+    while true do
+      local before = select(3, core.memory())
+      core.fail_allocation(n)
+      local ok, err = pcall(train_with_files)
+      core.fail_allocation(0)
+      if not ok then
+        failures = failures + 1
+        assert.matches("memory_spec.lua:%d+: .*memory", err)
+      end
+      if select(3, core.memory()) - before < n - 1 then break end
+      n = n + 19
+    end
+    core.warn = warn
+    assert.is_true(failures > 15)
+    assert.are.same({ 24, 1 }, train_with_files().shape)
+  end)
+
   -- The n-th allocation fails, for every n until none is left to fail.
   it("that runs out at any place is an error, and nothing is lost", function()
     train()
@@ -108,5 +153,58 @@ describe("memory", function()
     assert.is_true(failures > 50)
     assert.are.same(weights, model.weights[1]:value():totable())
     assert.are.same({ 20, 1 }, train().shape)
+  end)
+
+  -- A process of its own with so many megabytes: it works, or ends with an error that says why. A step
+  -- that fails changes no weight, and the model goes on with smaller batches. It needs some 110.
+  local BOUNDED = [[
+    local cdl = require "cdl"
+    local layers = cdl.layers
+    local folder = arg[1]
+    local x = cdl.random.randint { shape = { 800, 40 }, low = 0, high = 500 }:astype "int32"
+    local y = x:lt(100):astype("float32"):mean(2, true)
+    local model = cdl.Sequential { layers.Input { 40, dtype = "int32" }, layers.Embedding(500, 32),
+      layers.Conv1D(32, 3, { activation = "relu" }), layers.MaxPooling1D(2), layers.LSTM(32), layers.Dense(1) }
+    model:compile { optimizer = "adam", loss = "mse" }
+    local before = model:get_weights()
+    local function fit(size, callbacks)
+      model:fit(x, y, { batch_size = size, verbose = 0, callbacks = callbacks })
+    end
+    local ok, message = pcall(fit, 800)
+    if not ok then
+      assert(message:find "bounded.lua:%d+: .*memory", message)
+      for k, weight in ipairs(model:get_weights()) do assert(weight:eq(before[k]):all():item(), "changed") end
+    end
+    fit(8, { cdl.callbacks.TensorBoard { log_dir = folder .. "/board" },
+      cdl.callbacks.BackupAndRestore { folder .. "/backup", delete_checkpoint = false } })
+    model:save(folder .. "/model.keras")
+    local again = cdl.models.load_model(folder .. "/model.keras")
+    local rows = x[{ { 1, 8 } }]
+    assert(again:predict(rows, { verbose = 0 }):eq(model:predict(rows, { verbose = 0 })):all():item(), "differs")
+    assert(cdl.isfinite(model:predict(x, { verbose = 0, batch_size = 800 })):all():item(), "not finite")
+    print(ok and "whole" or "smaller batches")]]
+
+  it("that is bounded ends in an error or in a right result", function()
+    local files = folder.new()
+    local function run(megabytes)
+      return program.shell(("ulimit -v %d; %s %s %s"):format(megabytes * 1024,
+        program.quote(program.path), files "bounded.lua", files "out"))
+    end
+    cdl.io.write_text(files "bounded.lua", BOUNDED)
+    local results = {}
+    if run(400) == 0 then -- sanitizers take all the addresses that there are
+      for megabytes = 16, 130, 8 do
+        local status, out, err = run(megabytes)
+        assert.is_true(status < 126, ("%d MB: status %d, %s"):format(megabytes, status, err))
+        if status == 0 then
+          results[#results + 1] = out
+        else
+          assert.matches("memory", err:gsub("cannot be loaded", "memory"))
+        end
+      end
+      assert.are.equal("whole\n", results[#results])
+      assert.is_true(#results > 2)
+    end
+    files:remove()
   end)
 end)
