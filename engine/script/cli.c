@@ -58,6 +58,12 @@ static const char help_text[] =
     "plot\n"
     "--help tells more.\n"
     "\n"
+    "Environment: CDL_ISA=base, avx2 or avx512 takes the kernels for such a CPU "
+    "(default: the\n"
+    "best that this one has). CDL_BLAS names an OpenBLAS, or none; CDL_DATA a folder "
+    "with\n"
+    "data sets. NO_COLOR turns colours off.\n"
+    "\n"
     "Exit status: 0; 1 script error; 2 bad usage; 130 interrupted; 143 terminated;\n"
     "141 when nobody reads the output any more.\n";
 

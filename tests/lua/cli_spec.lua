@@ -150,7 +150,7 @@ describe("the command line", function()
   it("prints help and version", function()
     local status, out = run { "--help" }
     assert.equal(0, status)
-    for _, option in ipairs { "-e CODE", "-i", "-l MODULE", "--threads N", "--seed N", "--version" } do
+    for _, option in ipairs { "-e CODE", "-i", "-l MODULE", "--threads N", "--seed N", "--version", "CDL_ISA" } do
       assert.matches(option, out, 1, true)
     end
     status, out = run { "--version" }
