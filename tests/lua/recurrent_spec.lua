@@ -133,7 +133,7 @@ describe("recurrent layers", function()
       layer(x)
       local function slope(at) return (cdl.grad(function(z) return layer(z):square():sum() end)(at) * v):sum() end
       local curved = (cdl.grad(slope)(x) * v):sum():item()
-      local h = 1e-2
+      local h = 2e-3
       local difference = (slope(x + v * h):item() - slope(x - v * h):item()) / (2 * h)
       assert.is_true(math.abs(curved - difference) < 1e-2 * math.max(1, math.abs(difference)))
     end
