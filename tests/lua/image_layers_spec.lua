@@ -265,6 +265,11 @@ describe("random layers for images", function()
       outputs = layers.RandomHue(0.5) { images = input, labels = marks } }
     local out = model:predict({ images = images, labels = labels }, { verbose = 0 })
     assert.is_true(equal(out.images, images) and equal(out.labels, labels))
+    assert.matches("layer 'f': labels of shape {2, 1} do not fit images of shape {1, 6, 8, 3}",
+      message(layers.RandomFlip { name = "f" }, { images = images, labels = cdl.ones { 2, 1 } }))
+    assert.matches("layer 'f': images must be a tensor, got nil",
+      message(layers.RandomFlip { name = "f" }, { labels = labels }))
+    assert.matches("layer 'f'", message(layers.RandomFlip { name = "f" }, { images = images, labels = 5 }))
     assert.matches("layer 'f': RandomFlip takes images, or {images =, labels =}; got the key .boxes.",
       message(layers.RandomFlip { name = "f" }, { images = images, boxes = labels }))
   end)

@@ -132,6 +132,10 @@ function ImageLayer:call(x, training)
       :format(self.name, self.__name, table.concat(shape, ", ")))
   end
   local one = #shape == 3
+  if labels and not one and labels.shape[1] ~= shape[1] then
+    core.raise(("layer '%s': labels of shape {%s} do not fit images of shape {%s}"):format(self.name,
+      table.concat(labels.shape, ", "), table.concat(shape, ", ")))
+  end
   local y = self.any_dtype and images or ops.astype(images, self.dtype)
   if one then y = ops.expand_dims(y, 1) end
   local new_labels
