@@ -156,6 +156,54 @@ describe("pooling", function()
   end)
 end)
 
+describe("a convolution and its pooling in one pass", function()
+  local function stack(shape, list)
+    table.insert(list, 1, cdl.Input { shape = shape })
+    local model = cdl.Sequential(list)
+    for _, weight in ipairs(model.weights) do weight:assign(cdl.random.normal { shape = weight.shape }) end
+    return { model = model, shape = shape }
+  end
+
+  local models = {
+    stack({ 28, 28, 1 }, { layers.Conv2D { 32, 3, activation = "relu" }, layers.MaxPooling2D(2),
+      layers.Conv2D { 64, 3, activation = "relu" }, layers.MaxPooling2D(2),
+      layers.Conv2D { 64, 3, activation = "relu" } }),
+    stack({ 19, 23, 3 }, { layers.Conv2D { 20, 3, padding = "same" },
+      layers.AveragePooling2D { { 3, 2 }, padding = "same" },
+      layers.Conv2D { 9, 2, strides = 2, activation = "relu" }, layers.MaxPooling2D { 2, strides = 3 } }),
+    stack({ 90, 4 }, { layers.Conv1D { 33, 5, activation = "relu", dilation_rate = 2, padding = "causal" },
+      layers.MaxPooling1D(4), layers.Conv1D { 5, 3 }, layers.AveragePooling1D { 3, strides = 2 } }),
+    stack({ 9, 8, 10, 2 }, { layers.Conv3D { 17, 3, activation = "relu", padding = "same" },
+      layers.MaxPooling3D { { 2, 2, 3 } } }),
+  }
+
+  it("has the bits of the layers one by one, for any batch and 1, 2 and 5 threads", function()
+    local threads = core.threads()
+    finally(function() core.threads(threads) end)
+    for number, case in ipairs(models) do
+      local model = case.model
+      for _, batch in ipairs { 1, 3, 40 } do
+        local x = cdl.random.normal { shape = { batch, table.unpack(case.shape) } }
+        core.threads(threads)
+        local want = x
+        for _, layer in ipairs(model.layers) do want = layer(want) end
+        for _, n in ipairs { 1, 2, 5 } do
+          core.threads(n)
+          assert.is_true(model:predict_on_batch(x):eq(want):all():item(),
+            ("model %d, batch of %d, %d threads"):format(number, batch, n))
+        end
+      end
+    end
+  end)
+
+  it("is a row of the plan with the convolution's name", function()
+    local model = models[1].model
+    local text = cdl.graph.dump { model, mode = "predict" }
+    assert.matches("= conv_pool%(.-# " .. model.name .. "/" .. model.layers[1].name .. " ", text)
+    assert.is_nil(text:find("max_pool", 1, true))
+  end)
+end)
+
 describe("upsampling", function()
   it("repeats, or goes in straight lines", function()
     local x = cdl.tensor { { { { 0 }, { 4 } } } }
