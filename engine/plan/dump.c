@@ -80,7 +80,8 @@ static void append_step(Text *text, const Plan *plan, int32_t s) {
     for (int32_t p = 0; p < plan->n_phases; p++) {
         const Phase *phase = &plan->phases[p];
         if (phase->step != s) continue;
-        append(text, "  %s%lld part%s", phase->flags ? "| " : "", (long long)phase->parts,
+        const char *mark = phase->flags ? "| " : p > 0 && phase[-1].chain > 1 ? "+ " : "";
+        append(text, "  %s%lld part%s", mark, (long long)phase->parts,
                phase->parts == 1 ? "" : "s");
     }
     if (step->path[0] || step->where[0])
@@ -91,10 +92,11 @@ static void append_step(Text *text, const Plan *plan, int32_t s) {
 char *plan_dump(const Plan *plan) {
     Text text = {0};
     append(&text,
-           "plan: %d steps from %d nodes, %d barriers, scratch %zu bytes (at least %zu), "
+           "plan: %d steps from %d nodes, %d chained, %d barriers, scratch %zu bytes (at "
+           "least %zu), "
            "outputs %zu bytes\n",
-           plan->n_steps, plan->n_nodes, plan->barriers, plan->scratch_bytes,
-           plan->lower_bound, plan->own_bytes);
+           plan->n_steps, plan->n_nodes, plan->chained, plan->barriers,
+           plan->scratch_bytes, plan->lower_bound, plan->own_bytes);
     for (int32_t s = 0; s < plan->n_steps; s++) append_step(&text, plan, s);
     for (int k = 0; k < plan->n_out; k++) {
         append(&text, "output %d: ", k);

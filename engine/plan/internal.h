@@ -8,7 +8,7 @@
  *     build      steps, and blocks for what they read and write
  *     store      new values of variables written straight into the variables
  *     memory     blocks that take over dying ones; offsets in the scratch arena
- *     schedule   steps become phases, with barriers where threads must meet
+ *     schedule   steps become phases, with barriers where threads must meet, and chains
  *     run        addresses, the walk, faults
  *
  * A *block* is memory for one value: in scratch, in the plan, or a variable's, a captured
@@ -59,6 +59,7 @@ typedef struct Phase {
     const Call *call;
     int64_t parts;
     int32_t flags, step;
+    int32_t chain; /* so many phases, from this one on, take each part one after the other */
 } Phase;
 
 typedef struct Port {
@@ -97,7 +98,7 @@ struct Plan {
     char *own;         /* memory of the PLACE_OWN blocks */
 
     size_t own_bytes, scratch_bytes, lower_bound;
-    int barriers;
+    int barriers, chained;
     double parallel_cost; /* nanoseconds in what threads can share, ports not included */
     bool optimize;        /* as it was set when the plan was made */
 

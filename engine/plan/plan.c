@@ -185,5 +185,6 @@ PlanInfo plan_info(const Plan *plan) {
                       .lower_bound = plan->lower_bound,
                       .steps = plan->n_steps,
                       .barriers = plan->barriers,
+                      .chained = plan->chained,
                       .nodes = plan->n_nodes};
 }

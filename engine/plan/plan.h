@@ -28,6 +28,7 @@ typedef struct PlanInfo {
     size_t lower_bound;   /* most bytes alive at once, whatever the placement */
     size_t value_bytes;   /* of all values in scratch, if none shared its memory */
     int steps, barriers, nodes;
+    int chained; /* steps that run block by block together with the one before */
 } PlanInfo;
 
 /* n_ports inputs (ports 0..n_ports-1; unused ones are fine). NULL: err is set. */

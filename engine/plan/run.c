@@ -181,6 +181,11 @@ static void copy_ports(const Plan *plan, int thread, int threads) {
     }
 }
 
+static void run_chain(const Phase *phase, int64_t first, int64_t last) {
+    for (int64_t part = first; part < last; part++)
+        for (int32_t k = 0; k < phase->chain; k++) phase[k].run(phase[k].call, part);
+}
+
 static void walk(void *context, int thread, int threads) {
     const Plan *plan = context;
     if (plan->n_copied) {
@@ -188,7 +193,7 @@ static void walk(void *context, int thread, int threads) {
         pool_barrier();
     }
     const Phase *end = plan->phases + plan->n_phases;
-    for (const Phase *phase = plan->phases; phase < end; phase++) {
+    for (const Phase *phase = plan->phases; phase < end; phase += phase->chain) {
         if (phase->flags) {
             pool_barrier();
             if (phase->flags & PHASE_CHECK && has_failed(plan)) return;
@@ -199,7 +204,7 @@ static void walk(void *context, int thread, int threads) {
         }
         long first, last;
         pool_share((long)phase->parts, thread, threads, &first, &last);
-        for (long part = first; part < last; part++) phase->run(phase->call, part);
+        run_chain(phase, first, last);
     }
 }
 
@@ -207,10 +212,31 @@ static void walk_alone(void *context, int thread, int threads) {
     const Plan *plan = context;
     if (plan->n_copied) copy_ports(plan, 0, 1);
     const Phase *end = plan->phases + plan->n_phases;
-    for (const Phase *phase = plan->phases; phase < end; phase++) {
+    for (const Phase *phase = plan->phases; phase < end; phase += phase->chain) {
         if (phase->flags & PHASE_CHECK && has_failed(plan)) return;
-        for (int64_t part = 0; part < phase->parts; part++) phase->run(phase->call, part);
+        run_chain(phase, 0, phase->parts);
     }
+}
+
+/* run_chain with the time of each phase, from `now` to what is returned. In the spans the
+ * phases of a chain stand one after the other, each as long as all its parts took. */
+static double time_chain(const Phase *phase, int64_t first, int64_t last, double now,
+                         ProfileSpan *span) {
+    double begin = now;
+    for (int32_t k = 0; k < phase->chain; k++) span[k].end = 0;
+    for (int64_t part = first; part < last; part++) {
+        for (int32_t k = 0; k < phase->chain; k++) {
+            double before = now;
+            phase[k].run(phase[k].call, part);
+            now = clock_now();
+            span[k].end += now - before;
+        }
+    }
+    for (int32_t k = 0; k < phase->chain; k++) {
+        span[k].begin = begin;
+        span[k].end = begin += span[k].end;
+    }
+    return now;
 }
 
 /* walk with the time of each phase; also for one thread. */
@@ -226,7 +252,7 @@ static void walk_timed(void *context, int thread, int threads) {
         if (thread == 0) profile->copying += now - before;
         pool_barrier();
     }
-    for (int32_t p = 0; p < plan->n_phases; p++) {
+    for (int32_t p = 0; p < plan->n_phases; p += plan->phases[p].chain) {
         const Phase *phase = &plan->phases[p];
         if (phase->flags) {
             pool_barrier();
@@ -238,9 +264,7 @@ static void walk_timed(void *context, int thread, int threads) {
             pool_share((long)phase->parts, thread, threads, &first, &last);
         else if (thread > 0)
             continue;
-        for (long part = first; part < last; part++) phase->run(phase->call, part);
-        span[p].begin = now;
-        span[p].end = now = clock_now();
+        now = time_chain(phase, first, last, now, span + p);
     }
 }
 

@@ -5,7 +5,7 @@
  * that is fine when they touch different memory, or when what they share is written and
  * read by the same thread: both have one part (thread 0 runs it), or both are elementwise
  * over the same number of elements, where the parts that a thread takes cover the same
- * elements. */
+ * elements. Such neighbours are a chain. */
 #include <string.h>
 #include "graph/call_setup.h"
 #include "plan/internal.h"
@@ -155,11 +155,26 @@ static void add_phases(Plan *plan, int32_t s, const StepAccess *accesses, Window
         else
             window->single[window->n_single++] = running;
         plan->phases[plan->n_phases++] =
-            (Phase){step->kernel->phase[p].run, &step->call, parts, flags, s};
+            (Phase){step->kernel->phase[p].run, &step->call, parts, flags, s, 1};
         before = parts;
         shared = shared || parts > 1;
     }
     if (shared) plan->parallel_cost += step->cost;
+}
+
+/* Elementwise neighbours without a barrier between them run block by block: what one writes,
+ * the next one reads while it is in the cache. The elements that they share are those of one
+ * part, or else there were a barrier. */
+static void find_chains(Plan *plan, const StepAccess *accesses) {
+    for (int32_t p = plan->n_phases - 2; p >= 0; p--) {
+        Phase *phase = &plan->phases[p], *next = phase + 1;
+        const StepAccess *own = &accesses[phase->step], *its = &accesses[next->step];
+        if (phase->parts > 1 && !next->flags &&
+            in_lockstep(own, phase->parts, its, next->parts)) {
+            phase->chain = next->chain + 1;
+            plan->chained++;
+        }
+    }
 }
 
 bool plan_schedule(Plan *plan, Err *err) {
@@ -183,11 +198,12 @@ bool plan_schedule(Plan *plan, Err *err) {
                                    step->call.out[0].size};
         access += accesses[s].count;
     }
-    plan->n_phases = plan->barriers = 0;
+    plan->n_phases = plan->barriers = plan->chained = 0;
     plan->parallel_cost = 0;
     bool checked = false;
     for (int32_t s = 0; s < plan->n_steps; s++)
         add_phases(plan, s, accesses, &window, &checked);
+    find_chains(plan, accesses);
     plan->placed = true;
     plan->generation = 0;
     arena_free(&arena);

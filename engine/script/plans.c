@@ -116,7 +116,7 @@ static int plan_values(lua_State *L) {
 
 static int plan_about(lua_State *L) {
     PlanInfo info = plan_info(script_check_plan(L, 1));
-    lua_createtable(L, 0, 6);
+    lua_createtable(L, 0, 7);
     const struct {
         const char *name;
         size_t value;
@@ -124,6 +124,7 @@ static int plan_about(lua_State *L) {
         {"scratch_bytes", info.scratch_bytes}, {"lower_bound", info.lower_bound},
         {"steps", (size_t)info.steps},         {"barriers", (size_t)info.barriers},
         {"nodes", (size_t)info.nodes},         {"value_bytes", info.value_bytes},
+        {"chained", (size_t)info.chained},
     };
     for (size_t k = 0; k < sizeof fields / sizeof *fields; k++) {
         lua_pushinteger(L, (lua_Integer)fields[k].value);

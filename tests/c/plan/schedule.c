@@ -1,4 +1,5 @@
 /* Where threads must meet, and where they need not. */
+#include "base/mem.h"
 #include "support.h"
 
 static NodeId vector(Graph *g, int port, int64_t n) {
@@ -20,6 +21,31 @@ static void chains_do_not_wait(void) {
     NodeId b = graph_op2(g, OP_mul, a, y), c = graph_op1(g, OP_tanh, b);
     NodeId out[2] = {graph_op2(g, OP_add, graph_op2(g, OP_sub, c, a), b), c};
     CHECK(barriers_of(g, 2, out) == 0);
+}
+
+/* Such steps run block by block: each of the four behind the one before it. Not those of
+ * one part, nor a step of other elements or behind a barrier. The bits are those of one step
+ * after the other. */
+static void chains_run_block_by_block(void) {
+    for (int64_t n = 40; n <= 40000; n += 39960) {
+        Graph *g = graph_new();
+        NodeId x = vector(g, 0, n), y = vector(g, 1, n), a = graph_op1(g, OP_neg, x);
+        NodeId b = graph_op2(g, OP_mul, a, y), c = graph_op1(g, OP_tanh, b);
+        NodeId last = graph_op2(g, OP_add, graph_op2(g, OP_sub, c, a), b);
+        NodeId total = graph_sum(g, last, 1, false);
+        NodeId out[2] = {graph_op2(g, OP_mul, last, total), graph_op1(g, OP_exp, total)};
+        Tensor ports[2] = {random_tensor(DTYPE_FLOAT32, shape_of(1, n)),
+                           random_tensor(DTYPE_FLOAT32, shape_of(1, n))};
+        Plan *plan = plan_new(g, 2, 2, out, 0, NULL, NULL);
+        char *text = plan_dump(plan);
+        CHECK(plan_info(plan).chained == (n > 40 ? 4 : 0));
+        CHECK((strstr(text, "  + 5 parts") != NULL) == (n > 40));
+        mem_free(text);
+        plan_free(plan);
+        CHECK(plan_agrees(g, 2, ports, 2, out));
+        release_all(2, ports);
+        graph_free(g);
+    }
 }
 
 /* Steps of one part are thread 0's, whatever they do. */
@@ -91,5 +117,6 @@ static void reused_memory_waits(void) {
     CHECK(barriers_of(g, 2, out) == 0);
 }
 
-TEST_MAIN(chains_do_not_wait, single_parts_do_not_wait, broadcasts_wait,
-          single_and_shared_parts_wait, empty_phases_are_left_out, reused_memory_waits)
+TEST_MAIN(chains_do_not_wait, chains_run_block_by_block, single_parts_do_not_wait,
+          broadcasts_wait, single_and_shared_parts_wait, empty_phases_are_left_out,
+          reused_memory_waits)
