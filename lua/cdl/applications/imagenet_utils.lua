@@ -22,6 +22,7 @@ function M.mode_doc(mode) return MODES[mode] or KEPT end
 --- Images as a network of this mode was trained on; without a mode as they are.
 function M.convert(x, mode)
   if not mode then return x end
+  if type(x) == "number" or type(x) == "boolean" then x = core.tensor(x) end
   if x.dtype ~= "float32" and x.dtype ~= "float64" then x = ops.astype(x, "float32") end
   if mode == "tf" then return x / 127.5 - 1 end
   if x.shape[#x.shape] ~= 3 then

@@ -73,6 +73,7 @@ local function read_csv(path)
     end
     if #line.steps > 0 then add(charts, (names[k]:gsub("^val_", "")), line) end
   end
+  if #charts == 0 then return nil, ("%s: there is no column of numbers behind the first"):format(path) end
   return charts
 end
 
