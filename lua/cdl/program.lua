@@ -39,7 +39,7 @@ local function take(leaves, first, count) return table.move(leaves, first, first
 local function pack_labels(self, leaves, spec)
   if #leaves == 0 then return nil end
   local graph = rawget(self, "_graph")
-  if #leaves == 1 then return leaves[1] end
+  if graph and #leaves == 1 then return leaves[1] end
   return tree.pack(graph and graph.out_spec.kind == "dict" and graph.out_spec or spec, leaves)
 end
 

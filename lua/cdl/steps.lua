@@ -14,10 +14,13 @@ local words = require "cdl.words"
 
 local M = {}
 
-local function output_names(self, count)
-  local names = self.output_names
-  if names then return names end
-  names = {}
+local function is_dict(x) return words.is_plain(x) and #x == 0 end
+
+-- The outputs' names: the graph's, the keys of a dict, or made up.
+local function output_names(self, y_pred)
+  if self.output_names then return self.output_names end
+  if is_dict(y_pred) then return words.sorted_keys(y_pred) end
+  local names, count = {}, words.is_plain(y_pred) and #y_pred or 1
   for i = 1, count do names[i] = count == 1 and "output" or ("output_%d"):format(i) end
   return names
 end
@@ -32,15 +35,18 @@ local function as_list(x)
   return { x }
 end
 
--- Predictions and labels in the order of the outputs.
-local function in_order(self, x)
-  local graph = rawget(self, "_graph")
-  if graph and words.is_plain(x) and #x == 0 then
-    local list = {}
-    for i, name in ipairs(graph.output_names) do list[i] = x[name] end
-    return list
-  end
-  return as_list(x)
+-- Predictions, labels or weights in the order of the outputs; false where a dict has none.
+local function in_order(x, names)
+  if not is_dict(x) or (#names == 1 and x[names[1]] == nil) then return as_list(x) end
+  local list = {}
+  for i, name in ipairs(names) do list[i] = x[name] or false end
+  return list
+end
+
+-- One weight alone is that of all outputs.
+local function weight_of(weights, i)
+  if weights[i] == nil then return weights[1] or nil end
+  return weights[i] or nil
 end
 
 --- Weight penalties of the trainable weights, a list of scalars.
@@ -60,23 +66,23 @@ end
 function Model:compute_loss(x, y, y_pred, sample_weight)
   trackers.start(self)
   local compiled, scope = self._compiled, scopes.current()
-  local predictions = in_order(self, y_pred)
-  local names = output_names(self, #predictions)
+  local names = output_names(self, y_pred)
+  local predictions = in_order(y_pred, names)
   local given = by_output.entries(compiled.loss, names, "loss")
   local weights = by_output.entries(compiled.loss_weights, names, "loss_weights")
-  local labels = y ~= nil and in_order(self, y) or {}
-  local sample_weights = sample_weight ~= nil and as_list(sample_weight) or {}
+  local labels = y ~= nil and in_order(y, names) or {}
+  local sample_weights = sample_weight ~= nil and in_order(sample_weight, names) or {}
   local parts = {}
   for i, prediction in ipairs(predictions) do
     if given[i] ~= nil and given[i] ~= false then
-      if labels[i] == nil then
+      if not labels[i] then
         core.raise(("the loss of output '%s' wants labels, but no y was given for it"):format(names[i]))
       end
       local loss = losses.get(given[i], labels[i], prediction)
       -- The path tells that an index out of range is a label; a user's function has lines of its own.
       local path = loss.args.fn and scope.path or ("loss '%s'"):format(loss.name)
       local value = scopes.with({ path = path }, loss, labels[i], prediction,
-        sample_weights[i] or sample_weights[1])
+        weight_of(sample_weights, i))
       parts[#parts + 1] = { name = names[i], value = value, weight = weights[i] }
     end
   end
@@ -128,10 +134,10 @@ end
 function Model:compute_metrics(x, y, y_pred, sample_weight)
   trackers.start(self)
   local compiled = self._compiled
-  local predictions = in_order(self, y_pred)
-  local names = output_names(self, #predictions)
-  local labels = y ~= nil and in_order(self, y) or {}
-  local sample_weights = sample_weight ~= nil and as_list(sample_weight) or {}
+  local names = output_names(self, y_pred)
+  local predictions = in_order(y_pred, names)
+  local labels = y ~= nil and in_order(y, names) or {}
+  local sample_weights = sample_weight ~= nil and in_order(sample_weight, names) or {}
   local made = self._trackers.outputs
   if not made then
     made = {}
@@ -140,7 +146,7 @@ function Model:compute_metrics(x, y, y_pred, sample_weight)
     local weighted = by_output.metrics(compiled.weighted_metrics, names, "weighted_metrics")
     for i, prediction in ipairs(predictions) do
       local prefix = #predictions > 1 and names[i] .. "_" or ""
-      if labels[i] ~= nil then
+      if labels[i] then
         made[i] = { plain = output_metrics(self, plain[i], prefix, labels[i], prediction, false),
           weighted = output_metrics(self, weighted[i], prefix, labels[i], prediction, true) }
       end
@@ -152,7 +158,7 @@ function Model:compute_metrics(x, y, y_pred, sample_weight)
         trackers.use(self, tracker).metric:update_state(labels[i], prediction)
       end
       for _, tracker in ipairs(made[i].weighted) do
-        trackers.use(self, tracker).metric:update_state(labels[i], prediction, sample_weights[i] or sample_weights[1])
+        trackers.use(self, tracker).metric:update_state(labels[i], prediction, weight_of(sample_weights, i))
       end
     end
   end
@@ -196,6 +202,10 @@ local function track_results(self, results)
   if not words.is_plain(results) then
     core.raise(("model '%s': a step returns a dict of scalars for the logs, got %s"):format(self.name,
       words.describe(results)))
+  end
+  if #results > 0 then
+    core.raise(("model '%s': a step returns a dict of scalars for the logs: {loss = loss}; its entry 1 has no name")
+      :format(self.name))
   end
   for _, name in ipairs(words.sorted_keys(results)) do
     local value = results[name]

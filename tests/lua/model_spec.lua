@@ -206,6 +206,30 @@ describe("custom layers", function()
     assert.are.equal(0, #block.trainable_weights)
   end)
 
+  it("of models name the outputs of a dict by its keys", function()
+    local Two = cdl.Model:extend "Two"
+    function Two:call(x) return { p = x, q = x * 2 } end
+    local x = cdl.tensor { { 1 }, { 3 } }
+    local function logs(loss, y, weights)
+      local model = Two {}
+      model:compile { loss = loss, metrics = { q = { "mae" } } }
+      return model:evaluate(x, y, { verbose = 0, return_dict = true, sample_weight = weights })
+    end
+    assert.are.same({ loss = 7, p_loss = 5, q_loss = 2, q_mae = 2 },
+      logs({ p = "mse", q = "mae" }, { p = x * 2, q = x }))
+    assert.are.same({ loss = 2, q_mae = 2 }, logs({ q = "mae" }, { q = x }))
+    assert.are.same({ loss = 2, p_loss = 0, q_loss = 2, q_mae = 2 },
+      logs({ p = "mse", q = "mae" }, { p = x * 2, q = x }, { p = { 0, 0 }, q = { 1, 1 } }))
+    assert.matches("the loss of output 'p' wants labels", message(logs, { p = "mse" }, { q = x }))
+  end)
+
+  it("of models want names for what an own step returns", function()
+    local Own = cdl.Model:extend "Own"
+    function Own:train_step(x) return { x:mean() } end
+    assert.matches("a step returns a dict of scalars for the logs: {loss = loss}; its entry 1 has no name",
+      message(function() Own {}:fit(cdl.ones { 2, 1 }, { verbose = 0 }) end), 1, true)
+  end)
+
   it("may hold the model they are in, and themselves", function()
     local Net = cdl.Model:extend "Net"
     function Net:init() self.dense = layers.Dense { 2, input_shape = { 3 } } self.me, self.dense.owner = self, self end
