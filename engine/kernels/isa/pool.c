@@ -84,10 +84,23 @@ static void average_pool_run(const Call *call, int64_t part) {
                image_of(&call->out[0], &p, w.image, pool_places_out(&p)), w.outputs);
 }
 
-/* The part's outputs lie in the part's inputs alone, which begin as zeros. */
-static void *backward_start(const Call *call, const Pool *p, const Work *w) {
+/* Is every place in one window, and one only? */
+static bool tiles_all(const Pool *p) {
+    for (int k = 0; k < CONV_AXES; k++) {
+        const ConvAxis *a = &p->axis[k];
+        if (a->stride != a->kernel || a->before || a->out * a->stride != a->in)
+            return false;
+    }
+    return true;
+}
+
+/* The part's outputs lie in the part's inputs alone, which begin as zeros; written: the
+ * windows write all their places. */
+static void *backward_start(const Call *call, const Pool *p, const Work *w,
+                            bool written) {
     int64_t size = (int64_t)dtype_size(call->out[0].dtype) * p->channels;
     char *dx = image_of(&call->out[0], p, w->image, pool_places_in(p));
+    if (written && tiles_all(p)) return dx;
     memset(dx + w->from * size, 0, (size_t)((w->to - w->from) * size));
     return dx;
 }
@@ -96,7 +109,7 @@ static void max_pool_grad_run(const Call *call, int64_t part) {
     if (!call->out[0].size) return;
     Pool p = backward_of(call);
     Work w = work_of(&p, true, part);
-    void *dx = backward_start(call, &p, &w);
+    void *dx = backward_start(call, &p, &w, true);
     pool_routines(call->out[0].dtype)
         ->max_back(&p, image_of(&call->in[0], &p, w.image, pool_places_in(&p)),
                    image_of(&call->in[1], &p, w.image, pool_places_out(&p)), dx,
@@ -107,7 +120,7 @@ static void average_pool_grad_run(const Call *call, int64_t part) {
     if (!call->out[0].size) return;
     Pool p = backward_of(call);
     Work w = work_of(&p, true, part);
-    void *dx = backward_start(call, &p, &w);
+    void *dx = backward_start(call, &p, &w, false);
     pool_routines(call->out[0].dtype)
         ->mean_back(&p, image_of(&call->in[0], &p, w.image, pool_places_out(&p)), dx,
                     w.outputs);

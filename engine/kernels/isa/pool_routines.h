@@ -217,18 +217,31 @@ INLINE void max_window_back(const Window w, const Pool *p, const REAL *x, const 
     })
 }
 
+/* As max_squares, where no other windows give to the same places. */
+static __attribute__((noinline)) void max_squares_back(const Pool *p, const Window *first,
+                                                       int64_t n, const REAL *x,
+                                                       const REAL *dy, REAL *dx) {
+    const Window w = SQUARED(*first);
+    const int64_t move = p->axis[2].stride * first->step[2], pixel = p->pixel;
+    for (int64_t i = 0; i < n; i++, x += move, dx += move, dy += pixel)
+        max_window_back(w, p, x, dy, dx, false);
+}
+
 static void max_windows_back(const Pool *p, const void *x_data, const void *dy_data,
                              void *dx_data, Span outputs) {
     const REAL *x = x_data;
     REAL *dx = dx_data;
     const bool adds = overlap(p);
     Window w = window_at(p, outputs.begin);
-    for (int64_t at = outputs.begin; at < outputs.end; at++, window_next(p, &w)) {
+    for (int64_t at = outputs.begin, n = 1; at < outputs.end; at += n) {
         const REAL *dy = (const REAL *)dy_data + at * p->pixel;
-        if (!adds && is_square(&w))
-            max_window_back(SQUARED(w), p, x, dy, dx, false);
+        const bool squares = !adds && is_square(&w);
+        n = squares ? window_run(&w, outputs.end - at) : 1;
+        if (squares)
+            max_squares_back(p, &w, n, x, dy, dx);
         else
             max_window_back(w, p, x, dy, dx, adds);
+        window_skip(p, &w, n);
     }
 }
 
