@@ -274,6 +274,24 @@ describe("random layers for images", function()
       message(layers.RandomFlip { name = "f" }, { images = images, boxes = labels }))
   end)
 
+  it("prepare the batches of a dataset, with the same numbers for a seed", function()
+    local mix = layers.Pipeline { layers.RandomFlip(), layers.RandAugment(), layers.MixUp(), layers.CutMix() }
+    local x = cdl.random.uniform { shape = { 16, 6, 8, 3 } } * 255
+    local y = cdl.ops.one_hot(cdl.random.randint { shape = { 16 }, low = 0, high = 4 }, 4)
+    local function losses()
+      cdl.random.seed(3)
+      local data = cdl.data.Dataset(x, y):batch(8):map(function(images, labels)
+        local mixed = mix { images = images, labels = labels }
+        return mixed.images, mixed.labels
+      end)
+      local model = cdl.Sequential { layers.Rescaling { 1 / 255, input_shape = { 6, 8, 3 } }, layers.Flatten(),
+        layers.Dense { 4, activation = "softmax" } }
+      model:compile { optimizer = "sgd", loss = "categorical_crossentropy" }
+      return model:fit(data, { epochs = 2, verbose = 0 }).history.loss
+    end
+    assert.are.same(losses(), losses())
+  end)
+
   it("MixUp and CutMix mix images and labels alike", function()
     local n = 200
     local values = cdl.arange(0, n - 1)

@@ -17,18 +17,12 @@ LEFT_OUT = {"name", "dtype", "trainable", "activity_regularizer", "data_format",
 OF_OPTIMIZERS = {"weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema", "ema_momentum",
                  "ema_overwrite_frequency", "loss_scale_factor", "gradient_accumulation_steps"}
 
-# Names in Keras that are no names in cdl: bridges to other frameworks, what only text is for, and
-# the layers that few use.
+# Names in Keras that are no names in cdl: bridges to other frameworks, boxes around things in pictures,
+# and what only text is for.
 # Base classes and what takes no arguments of its own have no signature.
 ABSENT = {
     "layers": {"FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper", "InputSpec", "Wrapper",
-               "Layer", "InputLayer",
-              
-               "MaxNumBoundingBoxes",
-              
-              
-              
-               },
+               "Layer", "InputLayer", "MaxNumBoundingBoxes"},
     "losses": {"Loss"},
     "metrics": {"Metric"},
     "optimizers": {"Optimizer"},
