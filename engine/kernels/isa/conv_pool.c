@@ -9,16 +9,21 @@
 /* A strip is about so large, or as large as one row of windows needs. */
 enum { STRIP_BYTES = 32 << 10 };
 
-/* Both, and how they are cut: parts are blocks of images and of the pooling's outputs along
- * its outermost axis; `images` images and `outputs` of these outputs make a strip. */
+/* Parts are blocks of images, of channels, and of the pooling's outputs along its outermost
+ * axis; `images` images and `outputs` of these outputs make a strip. */
+typedef struct Strips {
+    ConvCut parts;
+    int64_t images, outputs;
+    int64_t bytes, pack_bytes; /* in scratch: a strip, the packed weights */
+} Strips;
+
+/* Both, and how they are cut. */
 typedef struct Joint {
     Conv conv;
     Pool pool;
     bool mean;
-    ConvCut cut;
     int axis;
-    int64_t images, outputs;
-    int64_t strip_bytes, pack_bytes; /* in scratch */
+    Strips strips;
 } Joint;
 
 static int64_t whole_lines(int64_t bytes) { return (bytes + 63) / 64 * 64; }
@@ -47,22 +52,26 @@ static int64_t bytes_read(const Joint *j, int64_t outputs) {
     return places * rest * (int64_t)dtype_size(j->conv.dtype);
 }
 
-static void cut_strips(Joint *j) {
+static Strips strips_of(const Joint *j) {
     const int64_t all = j->pool.axis[j->axis].out;
-    j->cut = conv_cut(&j->conv, j->axis == 0 ? all : least(all, conv_cut_rows(&j->conv)));
-    int64_t images = chunks(j->conv.images, j->cut.images);
-    int64_t outputs = chunks(all, j->cut.rows);
+    int64_t rows = j->axis == 0 ? all : least(all, conv_cut_rows(&j->conv));
+    Strips s = {.parts = conv_cut(&j->conv, rows)};
+    int64_t images = chunks(j->conv.images, s.parts.images);
+    int64_t outputs = chunks(all, s.parts.rows);
     int64_t strips = least(outputs, chunks(bytes_read(j, outputs), STRIP_BYTES));
-    j->outputs = chunks(outputs, strips);
-    int64_t bytes = bytes_read(j, j->outputs);
-    j->images = strips > 1 ? 1 : most(1, least(images, STRIP_BYTES / bytes));
-    j->strip_bytes = whole_lines(j->images * bytes);
+    s.outputs = chunks(outputs, strips);
+    int64_t bytes = bytes_read(j, s.outputs);
+    s.images = strips > 1 ? 1 : most(1, least(images, STRIP_BYTES / bytes));
+    s.bytes = whole_lines(s.images * bytes);
+    if (!conv_is_depthwise(&j->conv))
+        s.pack_bytes =
+            whole_lines((int64_t)conv_routines(&j->conv)->pack_bytes(&j->conv, false));
+    return s;
 }
 
-/* What of a Joint is kept in the call's notes: places that windows read along each axis of
- * the convolution, and how the work is cut. */
-enum { NOTE_PLACES, NOTE_CUT = NOTE_PLACES + CONV_AXES, NOTE_IMAGES = NOTE_CUT + 3 };
-enum { NOTE_OUTPUTS = NOTE_IMAGES + 1, NOTE_STRIP, NOTE_PACK };
+/* The call's notes: the places that windows read along each axis of the convolution, then
+ * Strips. */
+enum { NOTE_PLACES = 0, NOTE_STRIPS = CONV_AXES };
 
 /* Both as they stand in the call, not cut yet. */
 static void joint_begin(Joint *j, const Call *call) {
@@ -92,29 +101,14 @@ static void joint_prepare(Call *call) {
     }
     Joint j;
     joint_begin(&j, call);
-    size_t pack = conv_is_depthwise(&j.conv)
-                      ? 0
-                      : conv_routines(&j.conv)->pack_bytes(&j.conv, false);
-    cut_strips(&j);
-    const int64_t notes[] = {j.cut.images,
-                             j.cut.channels,
-                             j.cut.rows,
-                             j.images,
-                             j.outputs,
-                             j.strip_bytes,
-                             whole_lines((int64_t)pack)};
-    memcpy(call->note + NOTE_CUT, notes, sizeof notes);
+    j.strips = strips_of(&j);
+    memcpy(call->note + NOTE_STRIPS, &j.strips, sizeof j.strips);
 }
 
 static Joint joint_of(const Call *call) {
-    const int64_t *note = call->note;
     Joint j;
     joint_begin(&j, call);
-    j.cut = (ConvCut){note[NOTE_CUT], note[NOTE_CUT + 1], note[NOTE_CUT + 2]};
-    j.images = note[NOTE_IMAGES];
-    j.outputs = note[NOTE_OUTPUTS];
-    j.strip_bytes = note[NOTE_STRIP];
-    j.pack_bytes = note[NOTE_PACK];
+    memcpy(&j.strips, call->note + NOTE_STRIPS, sizeof j.strips);
     return j;
 }
 
@@ -136,7 +130,7 @@ static void strip_run(const Joint *j, char *y, char *strip, Span images, Span ch
         conv_routines(&c)->depthwise(&c, &whole);
     else
         conv_routines(&c)->forward(&c, &whole);
-    if (j->cut.channels > 1) {
+    if (j->strips.parts.channels > 1) {
         p.channels = channels.end - channels.begin;
         y += channels.begin * element;
         strip += channels.begin * element;
@@ -155,37 +149,37 @@ static void strip_run(const Joint *j, char *y, char *strip, Span images, Span ch
 
 static int64_t joint_parts(const Call *call) {
     Joint j = joint_of(call);
-    return conv_parts(&j.cut);
+    return conv_parts(&j.strips.parts);
 }
 
 static void joint_run(const Call *call, int64_t part) {
     if (!call->out[0].size) return;
     Joint j = joint_of(call);
-    ConvPart own = conv_part(&j.conv, &j.cut, part);
+    ConvPart own = conv_part(&j.conv, &j.strips.parts, part);
     int64_t all = j.pool.axis[j.axis].out;
     Span outputs = {all * own.row / own.rows, all * (own.row + 1) / own.rows};
-    char *strip = (char *)call->scratch + j.pack_bytes + part * j.strip_bytes;
-    for (int64_t n = own.images.begin; n < own.images.end; n += j.images)
-        for (int64_t o = outputs.begin; o < outputs.end; o += j.outputs)
+    char *strip = (char *)call->scratch + j.strips.pack_bytes + part * j.strips.bytes;
+    for (int64_t n = own.images.begin; n < own.images.end; n += j.strips.images)
+        for (int64_t o = outputs.begin; o < outputs.end; o += j.strips.outputs)
             strip_run(&j, call->out[0].data, strip,
-                      (Span){n, least(n + j.images, own.images.end)}, own.channels,
-                      (Span){o, least(o + j.outputs, outputs.end)});
+                      (Span){n, least(n + j.strips.images, own.images.end)}, own.channels,
+                      (Span){o, least(o + j.strips.outputs, outputs.end)});
 }
 
 static size_t joint_scratch(const Call *call) {
     Joint j = joint_of(call);
-    return (size_t)(j.pack_bytes + conv_parts(&j.cut) * j.strip_bytes);
+    return (size_t)(j.strips.pack_bytes + conv_parts(&j.strips.parts) * j.strips.bytes);
 }
 
 static int64_t pack_parts(const Call *call) {
     Joint j = joint_of(call);
-    return j.pack_bytes ? conv_routines(&j.conv)->pack_parts(&j.conv, false)
-                        : KERNEL_NOTHING;
+    return j.strips.pack_bytes ? conv_routines(&j.conv)->pack_parts(&j.conv, false)
+                               : KERNEL_NOTHING;
 }
 
 static void pack_run(const Call *call, int64_t part) {
     Joint j = joint_of(call);
-    if (j.pack_bytes) conv_routines(&j.conv)->pack(&j.conv, false, part);
+    if (j.strips.pack_bytes) conv_routines(&j.conv)->pack(&j.conv, false, part);
 }
 
 static double joint_cost(const Call *call) {
