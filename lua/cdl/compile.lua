@@ -32,14 +32,14 @@ end
 --- Compiles the model. Named arguments that compile does not know become fields of a model with a
 -- train_step of its own (`d_optimizer = ...`).
 function Model:compile(...)
-  local given = { ... }
+  local given, fields = { ... }, {}
   if self.train_step ~= Model.train_step and #given == 1 and words.is_plain(given[1]) then
     local known = {}
     for key, value in pairs(given[1]) do
       if compile_signature.by_name[key] or type(key) ~= "string" then
         known[key] = value
       else
-        self[key] = value
+        self[key], fields[key] = value, value
       end
     end
     given = { known }
@@ -51,7 +51,7 @@ function Model:compile(...)
   local optimizer = optimizers.get(args.optimizer)
   rawset(self, "optimizer", optimizer)
   rawset(self, "_compiled", { loss = args.loss, loss_weights = args.loss_weights, metrics = args.metrics,
-    weighted_metrics = args.weighted_metrics })
+    weighted_metrics = args.weighted_metrics, fields = fields })
   rawset(self, "_programs", nil)
   rawset(self, "_trackers", nil)
   rawset(self, "_captured", nil)

@@ -240,8 +240,9 @@ end
 local function need_graph(self, what)
   local graph = rawget(self, "_graph")
   if not graph then
-    core.raise(("model '%s' has no %s before it is built: call model:build{-1, ...}, or fit it"):format(
-      self.name, what))
+    local text = self.call ~= Model.call and "model '%s' has no %s: its call is Lua code, not a graph of tensors"
+      or "model '%s' has no %s before it is built: call model:build{-1, ...}, or fit it"
+    core.raise(text:format(self.name, what))
   end
   return graph
 end

@@ -166,10 +166,18 @@ end
 
 -- ---- steps ----
 
+-- What the model gives for a batch; several values are a list.
+local function predict(self, x, training)
+  local results = table.pack(self(x, training))
+  if results.n <= 1 then return results[1] end
+  results.n = nil
+  return results
+end
+
 --- One batch of training: forward, loss, gradients, update. Override it for other ways to train; it
 -- returns a dict of scalars for the logs (nil: the compiled loss and metrics alone).
 function Model:train_step(x, y, sample_weight)
-  local y_pred = self(x, true)
+  local y_pred = predict(self, x, true)
   local loss = self:compute_loss(x, y, y_pred, sample_weight)
   local weights = self:captured_weights()
   if #weights > 0 then
@@ -187,14 +195,14 @@ end
 
 --- One batch of evaluation.
 function Model:test_step(x, y, sample_weight)
-  local y_pred = self(x, false)
+  local y_pred = predict(self, x, false)
   local loss = self:compute_loss(x, y, y_pred, sample_weight)
   track_losses(self, loss, x)
   self:compute_metrics(x, y, y_pred, sample_weight)
 end
 
 --- One batch of prediction.
-function Model:predict_step(x) return self(x, false) end
+function Model:predict_step(x) return predict(self, x, false) end
 
 -- The logs of an own step: metrics' results stay what they are, other scalars become means.
 local function track_results(self, results)

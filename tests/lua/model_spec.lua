@@ -223,6 +223,17 @@ describe("custom layers", function()
     assert.matches("the loss of output 'p' wants labels", message(logs, { p = "mse" }, { q = x }))
   end)
 
+  it("of models give several values as several outputs", function()
+    local Pair = cdl.Model:extend "Pair"
+    function Pair:call(x) return x, x * 2 end
+    local x, model = cdl.tensor { { 1 }, { 3 } }, Pair {}
+    model:compile { loss = "mse" }
+    assert.are.same({ loss = 5, output_1_loss = 0, output_2_loss = 5 },
+      model:evaluate(x, { x, x }, { verbose = 0, return_dict = true }))
+    assert.are.same({ { 2 }, { 6 } }, model:predict(x, { verbose = 0 })[2]:totable())
+    assert.matches("model 'pair.*' has no input: its call is Lua code", message(function() return model.input end))
+  end)
+
   it("of models want names for what an own step returns", function()
     local Own = cdl.Model:extend "Own"
     function Own:train_step(x) return { x:mean() } end

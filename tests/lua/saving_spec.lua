@@ -66,6 +66,31 @@ describe("whole models in files", function()
     for i, layer in ipairs(model.layers) do assert.equal(layer.name, names[i]) end
   end)
 
+  it("keep a model with steps and optimizers of its own", function()
+    local Own = cdl.Model:extend "Own"
+    function Own:init() self.net = cdl.Sequential { layers.Dense { 1, input_shape = { 4 } } } end
+    function Own:train_step(batch)
+      local loss = (self.net(batch, true) ^ 2):mean() * self.factor
+      local weights = self.net.trainable_weights
+      self.net_optimizer:apply(cdl.gradients(loss, weights), weights)
+      return { loss = loss }
+    end
+    local model, path, options = Own {}, temporary "own.keras", { custom_objects = { Own = Own } }
+    model:compile { net_optimizer = cdl.optimizers.SGD { learning_rate = 0.125, momentum = 0.5 }, factor = 2 }
+    model:fit(x, { verbose = 0 })
+    model:save(path)
+    local copy
+    assert.matches("the optimizer starts anew", capture.warned(function()
+      copy = cdl.models.load_model(path, options)
+    end), 1, true)
+    assert.same(model.net:get_weights()[1]:totable(), copy.net:get_weights()[1]:totable())
+    assert.equal(0.125, copy.net_optimizer.learning_rate)
+    assert.equal(2, copy.factor)
+    assert.equal(1, #copy:fit(x, { verbose = 0 }).epoch)
+    options.compile = false
+    assert.is_nil(cdl.models.load_model(path, options).net_optimizer)
+  end)
+
   it("know classes of the user's by custom_objects or when they are registered", function()
     local Scale = cdl.Layer:extend "Scale"
     Scale.signature = { { "by", "number", 2 }, { "axis", "axis", 2 } }

@@ -79,6 +79,7 @@ function M.load(path, custom, wants_compile)
   local model = M.with_weights(archive, names, path, what, function(source)
     context.assets = { archive = archive, names = names, source = source }
     local made = scope.with({ file = source }, M.revive, envelope, context, wants_compile)
+    for _, name in ipairs(compiled.own_names(envelope.compile_config)) do source.optimizers[name] = true end
     arrays.assign(arrays.match(source, made))
     return made
   end)

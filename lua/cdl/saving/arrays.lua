@@ -40,7 +40,8 @@ end
 
 -- ---- reading ----
 
--- An open file with what is needed to say what is wrong: { arrays = number by path, used = }.
+-- An open file with what is needed to say what is wrong: { arrays = number by path, used =, optimizers =
+-- the names of groups that hold none of the model's weights }.
 local Source = {}
 Source.__index = Source
 
@@ -49,8 +50,8 @@ function M.source(file, what)
   local arrays, groups = file:arrays(), file:groups()
   -- How the group of a model's layers was called in 2023.
   local layers = groups["/_layer_checkpoint_dependencies"] and "_layer_checkpoint_dependencies"
-  return setmetatable({ file = file, what = what, bytes = file:bytes(), arrays = arrays, used = {}, layers = layers },
-    Source)
+  return setmetatable({ file = file, what = what, bytes = file:bytes(), arrays = arrays, used = {}, layers = layers,
+    optimizers = { optimizer = true } }, Source)
 end
 
 function Source:fail(format, ...) core.raise(("%s: %s"):format(self.what, format:format(...))) end
@@ -135,7 +136,7 @@ end
 local function left_over(self)
   local paths = {}
   for path in pairs(self.arrays) do
-    if not self.used[path] and not path:find "^/optimizer/" and not path:find "seed_generator"
+    if not self.used[path] and not self.optimizers[path:match "^/([^/]*)"] and not path:find "seed_generator"
       and not path:find "/idf_weights$" then
       paths[#paths + 1] = path
     end

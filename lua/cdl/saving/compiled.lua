@@ -1,12 +1,20 @@
 --- How a model was compiled as Keras's compile_config, and back.
 local config = require "cdl.saving.config"
 local core = require "cdl.core"
+local Model = require "cdl.model"
 local signature = require "cdl.signature"
+local words = require "cdl.words"
 
 local M = {}
 
 local null = signature.null
 local PARTS = { "loss", "loss_weights", "metrics", "weighted_metrics" }
+
+-- What else Keras's own compile keeps; other names are those of a model with a train_step of its own.
+local OTHERS = { "run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss" }
+local known = { optimizer = true }
+for _, name in ipairs(PARTS) do known[name] = true end
+for _, name in ipairs(OTHERS) do known[name] = true end
 
 -- compile's arguments as the user gave them; an empty list is none.
 local function encode_parts(model, context)
@@ -14,6 +22,9 @@ local function encode_parts(model, context)
   for _, name in ipairs(PARTS) do
     local value = model._compiled[name]
     if type(value) == "table" and getmetatable(value) == nil and next(value) == nil then value = nil end
+    made[name] = config.encode(value, context, "compile: " .. name)
+  end
+  for name, value in pairs(model._compiled.fields) do
     made[name] = config.encode(value, context, "compile: " .. name)
   end
   made.run_eagerly, made.steps_per_execution, made.jit_compile = false, 1, "auto"
@@ -30,13 +41,27 @@ function M.encode(model, context)
     config.without_place(made)))
 end
 
+--- The names that a compile_config has besides those of compile, in alphabetical order: a model's own.
+function M.own_names(settings)
+  local names = {}
+  for _, name in ipairs(type(settings) == "table" and words.sorted_keys(settings) or {}) do
+    if not known[name] then names[#names + 1] = name end
+  end
+  return names
+end
+
 --- Compiles a model as a compile_config says.
 function M.decode(model, settings, context)
   if type(settings) ~= "table" or settings == null or next(settings) == nil then return end
   local args = {}
-  for _, name in ipairs { "optimizer", table.unpack(PARTS) } do
+  local function take(name)
     local value = settings[name]
     if value ~= nil then args[name] = config.decode(value, context, "compile_config: " .. name) end
+  end
+  take "optimizer"
+  for _, name in ipairs(PARTS) do take(name) end
+  if model.train_step ~= Model.train_step then
+    for _, name in ipairs(M.own_names(settings)) do take(name) end
   end
   local ok, message = pcall(model.compile, model, args)
   if not ok then
@@ -44,6 +69,5 @@ function M.decode(model, settings, context)
       config.without_place(message))
   end
 end
-
 
 return M
