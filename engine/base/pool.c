@@ -158,6 +158,10 @@ static void pin_workers(void) {
     }
 }
 
+/* Workers run kernels, which need little of the 8 MB that a thread gets otherwise: where
+ * memory is bounded, these count, and the arrays need them. */
+enum { STACK = 2 << 20 };
+
 static void start_workers(int threads) {
     if (!pool.atfork_registered)
         pool.atfork_registered = pthread_atfork(NULL, NULL, forget_workers) == 0;
@@ -167,10 +171,13 @@ static void start_workers(int threads) {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before); /* workers inherit it */
+    pthread_attr_t attr;
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STACK);
     while (pool.workers < threads - 1) {
         void *thread = (void *)(intptr_t)(pool.workers + 1);
         int failure =
-            pthread_create(&pool.worker[pool.workers], NULL, worker_main, thread);
+            pthread_create(&pool.worker[pool.workers], &attr, worker_main, thread);
         if (failure) {
             log_warning("cannot start thread %d of %d (%s); going on with %d",
                         pool.workers + 2, threads, strerror(failure), pool.workers + 1);
@@ -178,6 +185,7 @@ static void start_workers(int threads) {
         }
         pool.workers++;
     }
+    pthread_attr_destroy(&attr);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pin_workers();
 }
