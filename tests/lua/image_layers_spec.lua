@@ -323,7 +323,12 @@ describe("random layers for images", function()
     assert.matches("layer 'f': RandomFlip wants images {batch, rows, columns, channels}",
       message(layers.RandomFlip { name = "f" }, cdl.ones { 2, 3 }))
     assert.matches("3 channels", message(layers.RandomGrayscale(1), cdl.ones { 1, 2, 2, 4 }))
-    assert.matches("RandomHue wants images with 3 channels", message(layers.RandomHue(1), cdl.ones { 1, 2, 2, 4 }))
+    for _ = 1, 20 do
+      assert.are.same({ 4, 5, 1 }, layers.RandAugment()(cdl.ones { 4, 5, 1 }).shape)
+      assert.matches("layer 'r': RandAugment wants images with 3 channels %(or 1%), got shape {1, 4, 5, 2}",
+        message(layers.RandAugment { name = "r" }, cdl.ones { 4, 5, 2 }))
+    end
+    assert.matches("RandomHue wants images with 3 channels,", message(layers.RandomHue(1), cdl.ones { 1, 2, 2, 4 }))
     assert.matches("value_range must be two different numbers",
       message(layers.AutoContrast, { value_range = { 2, 2 } }))
     assert.matches("one of 'reflect'", message(layers.RandomZoom, 0.1, { fill_mode = "edge" }))

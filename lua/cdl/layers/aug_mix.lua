@@ -27,6 +27,7 @@ function AugMix:init(args)
 end
 
 function AugMix:augment(x)
+  if self.args.all_ops then self:check_colours(x, true) end
   local args, mixed = self.args, nil
   local shares = ops.split(beta.shares(args.num_chains, args.alpha, args.seed), args.num_chains, 1)
   for _, share in ipairs(shares) do

@@ -61,11 +61,12 @@ function ImageLayer:to_range(x, low, high) return scaled(x, low, high, self.smal
 --- x limited to value_range.
 function ImageLayer:clip(x) return ops.clip(x, self.smallest, self.largest) end
 
---- Raises unless images have red, green and blue.
-function ImageLayer:check_colours(x)
-  if x.shape[4] ~= 3 then
-    core.raise(("layer '%s': %s wants images with 3 channels, got shape {%s}"):format(self.name, self.__name,
-      table.concat(x.shape, ", ")))
+--- Raises unless images have red, green and blue; with `or_grey` one channel will do, too.
+function ImageLayer:check_colours(x, or_grey)
+  local channels = x.shape[4]
+  if channels ~= 3 and not (or_grey and channels == 1) then
+    core.raise(("layer '%s': %s wants images with 3 channels%s, got shape {%s}"):format(self.name, self.__name,
+      or_grey and " (or 1)" or "", table.concat(x.shape, ", ")))
   end
 end
 

@@ -21,6 +21,7 @@ function RandAugment:init()
 end
 
 function RandAugment:augment(x)
+  self:check_colours(x, true)
   for _ = 1, self.args.num_ops do x = chosen.change(x, self._ways, self.args.seed) end
   return x
 end

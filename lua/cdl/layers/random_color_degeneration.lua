@@ -17,7 +17,7 @@ function RandomColorDegeneration:init()
 end
 
 function RandomColorDegeneration:augment(x)
-  self:check_colours(x)
+  self:check_colours(x, true)
   return self:clip(x + self:draw(x, self.low, self.high) * (ops.rgb_to_grayscale(x) - x))
 end
 

@@ -1,5 +1,4 @@
 --- RandomGrayscale.
-local core = require "cdl.core"
 local ImageLayer = require "cdl.layers.base_image"
 local ops = require "cdl.ops"
 
@@ -11,10 +10,7 @@ RandomGrayscale.signature = {
 }
 
 function RandomGrayscale:augment(x)
-  if x.shape[4] ~= 3 and x.shape[4] ~= 1 then
-    core.raise(("layer '%s': images have 3 channels (or 1), got shape {%s}"):format(self.name,
-      table.concat(x.shape, ", ")))
-  end
+  self:check_colours(x, true)
   return ops.where(ops.lt(self:draw(x, 0, 1), self.args.factor), ops.rgb_to_grayscale(x), x)
 end
 
