@@ -99,6 +99,12 @@ function M.is(x, class)
   return false
 end
 
+--- True when cls is the parent or a class below it.
+function M.extends(cls, parent)
+  while cls and cls ~= parent do cls = rawget(cls, "super") end
+  return cls ~= nil
+end
+
 --- The name of a class, or of the class of an instance; nil for anything else.
 function M.name_of(x)
   if M.is_class(x) then return x.__name end

@@ -13,7 +13,8 @@ local words = require "cdl.words"
 
 local Model = Layer:extend "Model"
 Model.stop_training = false
-Model.doc = "A model from symbolic inputs and outputs; or, extended, one with its own call or train_step."
+Model.doc = "A model from symbolic inputs and outputs; or, extended, one with its own call or train_step (a class with "
+  .. "a train_step alone may be made from inputs and outputs, too)."
 
 local functional_signature = signature.new("Model", {
   { "inputs", "any", required = true, doc = "a symbolic tensor, or a list or dict of them" },
@@ -23,12 +24,42 @@ local functional_signature = signature.new("Model", {
 }, { doc = Model.doc })
 signature.register(Model, functional_signature)
 
+local function holds_symbol(x)
+  if symbol.is(x) then return true end
+  for _, entry in pairs(words.is_plain(x) and x or {}) do
+    if symbol.is(entry) then return true end
+  end
+  return false
+end
+
+-- Whether a subclass without a call of its own is made from symbolic inputs and outputs.
+local function is_of_symbols(cls, first, second)
+  if cls.call ~= Model.call then return false end
+  if words.is_plain(first) and second == nil then return holds_symbol(first.inputs) and holds_symbol(first.outputs) end
+  return holds_symbol(first) and holds_symbol(second)
+end
+
+-- The functional arguments of one table, and the other ones, which are for init.
+local function split_arguments(given)
+  local own, others = {}, {}
+  for key, value in pairs(given) do
+    local into = functional_signature.by_name[key] and own or others
+    into[key] = value
+  end
+  return own, others
+end
+
 function Model:new(...)
-  if self ~= Model then return Layer.new(self, ...) end
-  local args = functional_signature:read(...)
+  local first, others = ...
+  if self ~= Model then
+    if not is_of_symbols(self, ...) then return Layer.new(self, ...) end
+    if select("#", ...) == 1 then first, others = split_arguments(first) end
+  end
+  local args = functional_signature:read(first, select(2, ...))
   local model = Layer.make(self, { name = args.name, trainable = args.trainable })
   model:set_graph(args.inputs, args.outputs)
   if args.trainable == false then model.trainable = false end
+  if self ~= Model and model.init then model:init(others or {}) end
   return model
 end
 

@@ -68,15 +68,17 @@ local function get_config(self) return config_of(self).config end
 for _, cls in ipairs { M.Model, M.Sequential } do
   local own_config = cls.get_config
   local name = cls == M.Model and "Functional" or "Sequential"
+  local layers_at = cls == M.Model and "input_layers" or "layers" -- only a config of a graph has them
   function cls:get_config()
-    if getmetatable(self) == cls and (rawget(self, "_graph") or name == "Sequential") then return get_config(self) end
-    return own_config(self)
+    local is_graph = name == "Sequential" or (rawget(self, "_graph") and self.call == M.Model.call)
+    return is_graph and get_config(self) or own_config(self)
   end
   local own_from = cls.from_config
   function cls.from_config(class, settings)
-    if class ~= cls then return own_from(class, settings) end
-    return saving "archive".decode_object({ class_name = name, config = settings },
-      { what = "from_config", own = true }, "")
+    local is_own = class ~= cls
+    if is_own and not (type(settings) == "table" and settings[layers_at]) then return own_from(class, settings) end
+    return saving "archive".decode_object({ class_name = is_own and class.__name or name, config = settings },
+      { what = "from_config", own = true, custom = is_own and { [class.__name] = class } or nil }, "")
   end
 end
 

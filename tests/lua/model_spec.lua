@@ -223,6 +223,22 @@ describe("custom layers", function()
     assert.matches("the loss of output 'p' wants labels", message(logs, { p = "mse" }, { q = x }))
   end)
 
+  it("of models with a step alone may be made from inputs and outputs", function()
+    local Own = cdl.Model:extend "Own"
+    function Own:init(args) self.factor = args.factor end
+    function Own:train_step(x, y)
+      local loss = ((self(x, true) - y) ^ 2):mean() * self.factor
+      self.optimizer:apply(cdl.gradients(loss, self.trainable_weights), self.trainable_weights)
+      return { own = loss }
+    end
+    local x = cdl.Input { 2 }
+    local model = Own { inputs = x, outputs = layers.Dense { 1, kernel_initializer = "zeros" }(x), factor = 2 }
+    model:compile { optimizer = cdl.optimizers.SGD(0.1), loss = "mse" }
+    assert.are.same({ own = { 2 } }, model:fit(cdl.ones { 4, 2 }, cdl.ones { 4, 1 }, { verbose = 0 }).history)
+    assert.near(0.4, model:get_weights()[2]:item(), 1e-6)
+    assert.are.same({ -1, 1 }, Own(x, layers.Dense(1)(x)).output_shape)
+  end)
+
   it("of models give several values as several outputs", function()
     local Pair = cdl.Model:extend "Pair"
     function Pair:call(x) return x, x * 2 end

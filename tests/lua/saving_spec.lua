@@ -91,6 +91,27 @@ describe("whole models in files", function()
     assert.is_nil(cdl.models.load_model(path, options).net_optimizer)
   end)
 
+  it("keep functional models and Sequentials of the user's classes", function()
+    local Graph, Chain = cdl.Model:extend "Graph", cdl.Sequential:extend "Chain"
+    local input = cdl.Input { 4 }
+    local chain = Chain { layers.Dense(3), layers.Dense(2) }
+    local model = Graph { inputs = input, outputs = chain(input) }
+    model:save(temporary "graph.keras")
+    local options = { custom_objects = { Graph = Graph, Chain = Chain } }
+    local copy = cdl.models.load_model(temporary "graph.keras", options)
+    for _, made in ipairs { copy, cdl.models.clone_model(model) } do
+      assert.equal(Graph, getmetatable(made))
+      made:set_weights(model:get_weights())
+      assert.same(model:predict(x, { verbose = 0 }):totable(), made:predict(x, { verbose = 0 }):totable())
+    end
+    assert.equal(Chain, getmetatable(copy.layers[2]))
+    assert.equal(Chain, getmetatable(Chain:from_config(chain:get_config())))
+    assert.equal(Graph, getmetatable(Graph:from_config(Graph(input, layers.Dense(1)(input)):get_config())))
+    chain:save(temporary "chain.keras")
+    assert.equal(2, #cdl.models.load_model(temporary "chain.keras", options).layers)
+    assert.matches("the class 'Graph' is not known", message_of(cdl.models.load_model, temporary "graph.keras"), 1, true)
+  end)
+
   it("know classes of the user's by custom_objects or when they are registered", function()
     local Scale = cdl.Layer:extend "Scale"
     Scale.signature = { { "by", "number", 2 }, { "axis", "axis", 2 } }

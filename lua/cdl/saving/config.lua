@@ -161,7 +161,8 @@ local special = {}
 
 --- Says how objects for which accepts(object) is true are converted: encode(object, context, place)
 -- gives module, class name, config, registered name. names: class names as they stand in files;
--- decode(config, context, place, envelope) makes the object.
+-- decode(config, context, place, envelope, cls) makes the object; it is asked for classes of the user's,
+-- too, for which extended(cls, config) is true.
 function M.add(converter)
   special[#special + 1] = converter
 end
@@ -348,6 +349,11 @@ function M.decode_object(envelope, context, place)
     if converter.names[envelope.class_name] then return converter.decode(config, context, place, envelope) end
   end
   local cls = find_class(envelope, context, place)
+  for _, converter in ipairs(special) do
+    if converter.extended and converter.extended(cls, config) then
+      return converter.decode(config, context, place, envelope, cls)
+    end
+  end
   local object = construct(cls, M.decode_arguments(cls, config, context, place), context, place)
   if M.after_decode then M.after_decode(object, context, place) end
   return object

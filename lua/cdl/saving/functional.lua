@@ -1,6 +1,7 @@
 --- Functional models as Keras's configs: a list of layers and operations, each with its calls
 -- ("inbound nodes"), whose tensors are named [layer, number of the call, number of the output].
 local class = require "cdl.class"
+local classes = require "cdl.saving.classes"
 local config = require "cdl.saving.config"
 local core = require "cdl.core"
 local json = require "cdl.json"
@@ -9,6 +10,7 @@ local Model = require "cdl.model"
 local operations = require "cdl.saving.operations"
 local order = require "cdl.graph_order"
 local rows = require "cdl.saving.rows"
+local Sequential = require "cdl.sequential"
 local signature = require "cdl.signature"
 local symbol = require "cdl.symbol"
 local words = require "cdl.words"
@@ -19,7 +21,8 @@ local null, fail = signature.null, config.fail
 
 --- Whether a model is made of symbols alone.
 function M.is_functional(object)
-  return class.of(object) == Model and rawget(object, "_graph") ~= nil
+  return class.is(object, Model) and rawget(object, "_graph") ~= nil and object.call == Model.call
+    and not class.is(object, Sequential)
 end
 
 local function shape_out(shape)
@@ -158,7 +161,11 @@ local function encode(model, context, place)
   for _, x in ipairs(graph.inputs) do state.input_records[x.record] = true end
   local layers = json.list()
   for i, owner in ipairs(owners) do layers[i] = owner_entry(owner, state, place) end
-  return { module = "keras.src.models.functional", class_name = "Functional", registered_name = "Functional",
+  local cls = class.of(model)
+  if cls ~= Model and context.live then context.live[class.name_of(cls)] = cls end
+  return { module = cls == Model and "keras.src.models.functional" or null,
+    class_name = cls == Model and "Functional" or class.name_of(cls),
+    registered_name = cls == Model and "Functional" or classes.custom_name(cls),
     config = { name = model.name, trainable = model.trainable, layers = layers,
       input_layers = ends(graph.inputs, graph.in_spec, state),
       output_layers = ends(graph.outputs, graph.out_spec, state) } }
@@ -327,7 +334,7 @@ local function is_legacy_list(value)
   return type(value) == "table" and #value == 1 and type(value[1]) == "table" and type(value[1][1]) == "string"
 end
 
-local function decode(settings, context, place, envelope)
+local function decode(settings, context, place, envelope, cls)
   local reader = setmetatable({ context = context, place = place, entries = {}, list = {} }, Reader)
   if type(settings) ~= "table" then reader:fail("its config is no object") end
   read_entries(reader, settings.layers)
@@ -342,7 +349,7 @@ local function decode(settings, context, place, envelope)
     if is_legacy_list(settings.input_layers) then inputs = inputs[1] end
     if is_legacy_list(settings.output_layers) then outputs = outputs[1] end
   end
-  local ok, model = pcall(Model, { inputs = inputs, outputs = outputs, name = settings.name })
+  local ok, model = pcall(cls or Model, { inputs = inputs, outputs = outputs, name = settings.name })
   if not ok then reader:fail("%s", config.without_place(model)) end
   if settings.trainable == false then model.trainable = false end
   return model
@@ -351,6 +358,10 @@ end
 config.add {
   accepts = M.is_functional, encode = encode,
   names = { Functional = true, Model = true }, decode = decode,
+  extended = function(cls, settings)
+    return class.extends(cls, Model) and cls.call == Model.call and type(settings) == "table"
+      and settings.input_layers ~= nil
+  end,
 }
 
 return M

@@ -1,5 +1,6 @@
 --- Sequential models and inputs as Keras's configs.
 local class = require "cdl.class"
+local classes = require "cdl.saving.classes"
 local config = require "cdl.saving.config"
 local functional = require "cdl.saving.functional"
 local input = require "cdl.input"
@@ -45,7 +46,11 @@ local function encode_sequential(model, context, place)
     layers[#layers + 1] = config.encode_object(layer, context, place)
   end
   local settings = { name = model.name, trainable = model.trainable, layers = layers }
-  local envelope = { module = "keras", class_name = "Sequential", registered_name = null, config = settings }
+  local cls = class.of(model)
+  local is_own = cls ~= Sequential
+  if is_own and context.live then context.live[class.name_of(cls)] = cls end
+  local envelope = { module = is_own and null or "keras", class_name = class.name_of(cls),
+    registered_name = is_own and classes.custom_name(cls) or null, config = settings }
   if kind and not context.own then
     settings.build_input_shape = shape_out(kind.shape)
     envelope.build_config = { input_shape = shape_out(kind.shape) }
@@ -69,7 +74,7 @@ local function built_shape(settings, envelope)
   return #list > 0 and list or nil
 end
 
-local function decode_sequential(settings, context, place, envelope)
+local function decode_sequential(settings, context, place, envelope, cls)
   if type(settings) == "table" and settings[1] then settings = { layers = settings } end -- Keras 2.0's form
   if type(settings) ~= "table" or type(settings.layers) ~= "table" then
     fail(context, place, "it has no list of layers")
@@ -83,7 +88,7 @@ local function decode_sequential(settings, context, place, envelope)
   config.decode_layers(settings.layers, context, place, function(i, layer) layers[i] = layer end)
   local shape = built_shape(settings, envelope)
   local ok, model = pcall(function()
-    local made = Sequential { layers = layers, name = settings.name }
+    local made = (cls or Sequential) { layers = layers, name = settings.name }
     if shape and not rawget(made, "_graph") and #made._layers > 0 then made:build(shape) end
     return made
   end)
@@ -93,6 +98,7 @@ local function decode_sequential(settings, context, place, envelope)
 end
 
 config.add {
-  accepts = function(object) return class.of(object) == Sequential end, encode = encode_sequential,
+  accepts = function(object) return class.is(object, Sequential) end, encode = encode_sequential,
   names = { Sequential = true }, decode = decode_sequential,
+  extended = function(cls) return class.extends(cls, Sequential) end,
 }

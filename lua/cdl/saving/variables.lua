@@ -16,7 +16,7 @@ local words = require "cdl.words"
 local M = {}
 
 local function class_name(object)
-  return functional.is_functional(object) and "Functional" or class.name_of(object)
+  return class.of(object) == Model and functional.is_functional(object) and "Functional" or class.name_of(object)
 end
 
 local function is_kept(x) return class.is(x, Layer) or class.is(x, Optimizer) end
@@ -52,7 +52,7 @@ end
 
 -- A Sequential's layers; a functional model's, with its inputs, in Keras's order.
 local function layers_of(model)
-  if class.of(model) == Sequential then return model._layers end
+  if class.is(model, Sequential) then return model._layers end
   local list = {}
   for _, owner in ipairs(order.owners(model._graph)) do
     if class.is(owner, Layer) then list[#list + 1] = owner end
@@ -101,7 +101,7 @@ function visit(object, path, found, seen)
   end
   local variables = own_variables(object)
   found[#found + 1] = { path = path, object = object, variables = variables }
-  local is_graph = functional.is_functional(object) or class.of(object) == Sequential
+  local is_graph = functional.is_functional(object) or class.is(object, Sequential)
   if is_graph then visit_list(layers_of(object), path .. "/layers", found, seen) end
   for _, field in ipairs(fields_of(object)) do
     local at = path .. "/" .. field.name
