@@ -109,7 +109,8 @@ describe("whole models in files", function()
     assert.equal(Graph, getmetatable(Graph:from_config(Graph(input, layers.Dense(1)(input)):get_config())))
     chain:save(temporary "chain.keras")
     assert.equal(2, #cdl.models.load_model(temporary "chain.keras", options).layers)
-    assert.matches("the class 'Graph' is not known", message_of(cdl.models.load_model, temporary "graph.keras"), 1, true)
+    assert.matches("the class 'Graph' is not known",
+      message_of(cdl.models.load_model, temporary "graph.keras"), 1, true)
   end)
 
   it("know classes of the user's by custom_objects or when they are registered", function()
