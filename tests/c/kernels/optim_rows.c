@@ -87,6 +87,10 @@ static void fill(Trial *t, const Update *u, const Table *table, Shape gradient) 
             u->state == 4 && ((k == 2 && !u->attrs[0]) || (k == 3 && !u->attrs[1]));
         trial_in(t, DTYPE_FLOAT32, unused ? shape_of(0) : shape);
         trial_fill(t, k, (uint64_t)k + 3, k ? 0 : -1, k == 3 ? 0.1 : 1);
+        /* The second half has never been used. */
+        float *state = t->in[k].data;
+        for (int64_t i = (t->in[k].size + 1) / 2; k && i < t->in[k].size; i++)
+            state[i] = 0;
         trial_out(t, DTYPE_FLOAT32, t->in[k].shape);
     }
     trial_in(t, DTYPE_FLOAT32, gradient);
@@ -157,6 +161,8 @@ static void updates(void) {
         {PAIR(rmsprop), 4, 4, {0.1f, 0.9f, 0.8f, 1e-7f}, {1, 1}},
         {PAIR(rmsprop), 4, 4, {NAN, 0.9f, 0, 1e-7f}, {0, 0}},
         {PAIR(adam), 3, 4, {0.01f, 0.9f, 0.999f, 1e-7f}, {0}},
+        {PAIR(adam), 3, 4, {INFINITY, 0.9f, 0.999f, 1e-7f}, {0}},
+        {PAIR(adam), 3, 4, {0.01f, 0.9f, 0.999f, 0}, {0}},
     };
     for (size_t k = 0; k < sizeof all / sizeof *all; k++)
         for (int table = 0; table < TABLES; table++)
