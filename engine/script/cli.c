@@ -15,6 +15,7 @@
 #include "script/repl.h"
 #include "script/script.h"
 #include "script/signals.h"
+#include "script/value.h"
 
 enum { STATUS_SCRIPT = 1, STATUS_USAGE = 2 };
 
@@ -215,7 +216,9 @@ static bool call(lua_State *L, int arguments) {
     lua_remove(L, base);
     if (!failed) return true;
     fflush(stdout);
-    if (!signals_unread()) fprintf(stderr, "cdl: %s\n", lua_tostring(L, -1));
+    const char *line = failed == LUA_ERRMEM ? vm_get(L)->starved : "";
+    if (!signals_unread())
+        fprintf(stderr, "cdl: %s%s%s\n", line, line[0] ? ": " : "", lua_tostring(L, -1));
     lua_pop(L, 1);
     return false;
 }

@@ -56,6 +56,7 @@ typedef struct Vm {
     lua_State *where_state;
     char path[512]; /* layer path that core.set_path names */
     size_t owed;    /* tensor bytes pushed since the collector last moved */
+    char starved[256]; /* script line at which Lua was last refused memory */
 } Vm;
 
 static inline Vm *vm_get(lua_State *L) { return *(Vm **)lua_getextraspace(L); }

@@ -296,6 +296,19 @@ static int open_state(lua_State *L) {
     return 0;
 }
 
+/* Lua's own memory. An error for the lack of it tells no line, and no handler is called: the
+ * line is kept here. */
+static void *allocate(void *state, void *block, size_t old, size_t bytes) {
+    if (bytes == 0) {
+        free(block);
+        return NULL;
+    }
+    void *moved = realloc(block, bytes);
+    Vm *vm = vm_get(state);
+    if (!moved) script_where(state, vm->starved, sizeof vm->starved);
+    return moved;
+}
+
 lua_State *vm_new(void) {
     Vm *vm = mem_zalloc(sizeof *vm);
     lua_State *L = vm ? luaL_newstate() : NULL;
@@ -304,6 +317,7 @@ lua_State *vm_new(void) {
         return NULL;
     }
     *(Vm **)lua_getextraspace(L) = vm;
+    lua_setallocf(L, allocate, L);
     lua_pushcfunction(L, open_state);
     if (lua_pcall(L, 0, 0, 0)) {
         vm_close(L);

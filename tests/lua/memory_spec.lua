@@ -203,6 +203,10 @@ describe("memory", function()
         end
       end
       assert.are.equal("whole\n", results[#results])
+      -- Lua's own values, too; its error tells no line by itself.
+      local _, _, err = program.shell(("ulimit -v 100000; %s -e %s"):format(program.quote(program.path),
+        program.quote "local t = {}\nfor i = 1, 1e9 do t[i] = { i } end"))
+      assert.matches("^cdl: %(command line%):2: not enough memory", err)
       assert.is_true(#results > 2)
     end
     files:remove()
