@@ -66,7 +66,10 @@ static int64_t taps_before(const Conv *c, const int64_t phase[CONV_AXES]) {
 static void pack_block(const REAL *restrict w, int64_t w_depth, int64_t w_channel,
                        int64_t depth, int64_t real, int64_t width, REAL *restrict to) {
     for (int64_t k = 0; k < depth; k++, w += w_depth, to += width) {
-        for (int64_t n = 0; n < real; n++) to[n] = w[n * w_channel];
+        if (w_channel == 1)
+            memcpy(to, w, (size_t)real * sizeof(REAL));
+        else
+            for (int64_t n = 0; n < real; n++) to[n] = w[n * w_channel];
         for (int64_t n = real; n < width; n++) to[n] = 0;
     }
 }
