@@ -10,7 +10,7 @@ local words = require "cdl.words"
 require "cdl.program"
 
 local compile_signature = signature.new("compile", {
-  { "self", "any", required = true },
+  { "model", "any", required = true },
   { "optimizer", "any", "rmsprop", doc = "a name or an optimizer" },
   { "loss", "any", doc = "a name, a loss, a function (y_true, y_pred), a list or dict by output" },
   { "loss_weights", "any", doc = "a number per output: a list or dict" },

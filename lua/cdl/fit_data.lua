@@ -1,5 +1,6 @@
 --- What fit, evaluate and predict are given, read into flat lists of tensors: the leaves of x,
 -- then of y, then the sample weights.
+local arguments = require "cdl.fit_arguments"
 local core = require "cdl.core"
 local signature = require "cdl.signature"
 local tree = require "cdl.tree"
@@ -72,10 +73,21 @@ local function append(data, structure)
   return #structure.leaves
 end
 
+-- Options among the data: these calls have no form with one table.
+local function check_no_options(where, x)
+  for _, name in ipairs(words.is_plain(x) and words.sorted_keys(x) or {}) do
+    if arguments.is_option(name) then
+      core.raise(("%s: the option '%s' stands among the data; options have a table of their own behind them: "
+        .. "{%s = ...}"):format(where, name, name))
+    end
+  end
+end
+
 --- Reads x, y (nil: none) and sample weights (nil: none). The result has leaves, rows, and the
 -- numbers n_x, n_y and n_w of leaves of each.
 function M.read(where, model, x, y, weights)
   if x == nil then core.raise(where .. ": x is missing; wanted a tensor, a list or a dict of tensors") end
+  check_no_options(where, x)
   local data = { leaves = {}, labels = {}, n_y = 0, n_w = 0 }
   data.x = read_structure(where .. ": x", x, model.input_names)
   data.n_x = append(data, data.x)

@@ -59,7 +59,7 @@ function Sequential:append(layer)
 end
 
 Sequential.add = signature.method("add", {
-  { "self", "any", required = true },
+  { "model", "any", required = true },
   { "layer", "any", required = true, doc = "a layer, or a cdl.Input as the first" },
 }, "Adds a layer at the end; a built model is built again, its other layers keep their weights.",
   function(self, layer)
