@@ -156,6 +156,9 @@ describe("layers", function()
     local y = layers.STFTSpectrogram { frame_length = 64, mode = "magnitude" }(tone)
     assert.are.same({ 1, 31, 33 }, y.shape)
     assert.are.equal(8, y[{ 1, 10 }]:argmax():item()) -- 8 of 64 steps of 125 Hz
+    local plain = layers.STFTSpectrogram { frame_length = 4, mode = "stft", window = cdl.null, scaling = cdl.null }
+    assert.are.same({ { { 3, 0, 1, 0, -1, 0 } } }, -- three real parts, three imaginary ones
+      plain(cdl.tensor { { { 1 }, { 1 }, { 1 }, { 0 } } }):round():totable())
     local mel = layers.MelSpectrogram { fft_length = 256, sequence_stride = 128, num_mel_bins = 20,
       sampling_rate = 8000 }
     local loud = mel(tone:reshape { 1024 })

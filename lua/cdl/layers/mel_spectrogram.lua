@@ -63,7 +63,8 @@ function MelSpectrogram:build()
   local args = self.args
   local frequencies = args.fft_length // 2 + 1
   local function kernel(side)
-    return initializers.STFT { side = side, window = args.window, scaling = signature.null, periodic = true }(
+    return initializers.STFT { side = side, window = args.window or signature.null, scaling = signature.null,
+      periodic = true }(
       { self.length, 1, frequencies }, "float32")
   end
   rawset(self, "_constants", { real = kernel "real", imag = kernel "imag",

@@ -1,7 +1,9 @@
 --- STFTSpectrogram: short-time Fourier transforms as convolutions whose kernels can be trained.
 local core = require "cdl.core"
+local initializers = require "cdl.initializers"
 local Layer = require "cdl.layer"
 local ops = require "cdl.ops"
+local signature = require "cdl.signature"
 local spatial = require "cdl.spatial"
 
 local STFTSpectrogram = Layer:extend "STFTSpectrogram"
@@ -44,8 +46,8 @@ function STFTSpectrogram:init(args)
   end
   self.initializers = {}
   for _, side in ipairs { "real", "imag" } do
-    self.initializers[side] = { class_name = "STFT", config = { side = side, window = args.window,
-      scaling = args.scaling, periodic = args.periodic } }
+    self.initializers[side] = initializers.STFT { side = side, window = args.window or signature.null,
+      scaling = args.scaling or signature.null, periodic = args.periodic }
   end
 end
 

@@ -111,7 +111,8 @@ class SavedLayer(Saved):
     """A functional model around one layer."""
 
     def __init__(self, layer, optimizer, **more):
-        super().__init__(f"{layer.name}, {optimizer}", trains=not isinstance(layer, (RandomLayer, AssigningLayer)), **more)
+        trains = not isinstance(layer, (RandomLayer, AssigningLayer))
+        super().__init__(f"{layer.name}, {optimizer}", trains=trains, **more)
         self.layer, self.optimizer = layer, optimizer
 
     def make_data(self, random):
