@@ -4,6 +4,7 @@
 --     local loss, epoch = history:best "val_loss"
 local BuiltIn = require "cdl.callbacks.built_in"
 local core = require "cdl.core"
+local signature = require "cdl.signature"
 local words = require "cdl.words"
 
 local History = BuiltIn:extend "History"
@@ -59,19 +60,21 @@ local function find_mode(self, name)
   return model and model._metric_direction and model:_metric_direction(metric)
 end
 
---- The best value of a metric and its epoch. mode "min" or "max" is needed only where the
--- compiled metric has no direction. nan is never the best.
-function History:best(name, mode)
+History.best = signature.method("best", {
+  { "history", "any", required = true },
+  { "name", "string", required = true, doc = "a metric: loss, val_accuracy ..." },
+  { "mode", { "min", "max" }, doc = "needed only where the compiled metric has no direction" },
+}, "The best value of a metric and its epoch. nan is never the best.", function(self, name, mode)
   local values = self.history[name]
   if not values then
     local names = {}
     for known in pairs(self.history) do names[#names + 1] = known end
     table.sort(names)
-    core.raise(("best: the history has no '%s'%s; it has %s"):format(tostring(name),
-      words.suggestion(tostring(name), names), #names > 0 and table.concat(names, ", ") or "nothing"))
+    core.raise(("best: the history has no '%s'%s; it has %s"):format(name, words.suggestion(name, names),
+      #names > 0 and table.concat(names, ", ") or "nothing"))
   end
   mode = mode or find_mode(self, name)
-  if mode ~= "min" and mode ~= "max" then
+  if not mode then
     core.raise(("best: whether '%s' should go up or down is not known; pass 'min' or 'max'"):format(name))
   end
   local best, epoch
@@ -84,7 +87,7 @@ function History:best(name, mode)
     if better and (value == value or best == nil) then best, epoch = value, self.epochs_of[name][i] end
   end
   return best, epoch
-end
+end)
 
 function History:state()
   return { history = self.history, epoch = self.epoch, epochs_of = self.epochs_of }
