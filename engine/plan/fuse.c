@@ -70,14 +70,18 @@ static int find_update(OpId op) {
     return row;
 }
 
-/* A product of two matrices as they lie. Below AVX-512 the library computes the largest
- * ones, whose bits are others; and where rows of b fall on one another in the first level
- * cache b is packed, which would be done again and again. */
+/* Gradients of fewer elements stay in the cache anyway. */
+enum { LARGE = 4096 };
+
+/* A large product of two matrices as they lie. Below AVX-512 the library computes the
+ * largest ones, whose bits are others; and where rows of b fall on one another in the first
+ * level cache b is packed, which would be done again and again. */
 static bool is_plain_product(const Draft *draft, const Node *node) {
     if (node->op != OP_matmul) return false;
     const Shape *a = &draft->nodes[node->in[0]].type.shape;
     const Shape *b = &draft->nodes[node->in[1]].type.shape;
     if (a->ndim != 2 || b->ndim != 2) return false;
+    if (shape_size(&node->type.shape) < LARGE) return false;
     if (isa_get() == ISA_AVX512) return true;
     double work =
         (double)shape_size(&node->type.shape) * (double)a->dim[node->attrs->i[0] ? 0 : 1];
