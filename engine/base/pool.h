@@ -33,7 +33,7 @@ void pool_barrier(void);       /* inside pool_run: wait for all */
  * another so closely that the workers stay awake, and no other process keeps them from
  * their CPUs. */
 bool pool_pays(double saved);
-void pool_stop(void);          /* joins the workers; a later run starts them */
+void pool_stop(void); /* joins the workers; a later run starts them */
 
 /* The contiguous run of parts [*first, *last) that belongs to a thread. */
 void pool_share(long parts, int thread, int threads, long *first, long *last);

@@ -59,7 +59,8 @@ typedef struct Phase {
     const Call *call;
     int64_t parts;
     int32_t flags, step;
-    int32_t chain; /* so many phases, from this one on, take each part one after the other */
+    int32_t
+        chain; /* so many phases, from this one on, take each part one after the other */
 } Phase;
 
 typedef struct Port {

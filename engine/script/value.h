@@ -54,8 +54,8 @@ typedef struct Vm {
     char where[256]; /* script line that core.set_where names; "" : look at the stack */
     int where_depth; /* frames that stood below when it was set, and on which stack */
     lua_State *where_state;
-    char path[512]; /* layer path that core.set_path names */
-    size_t owed;    /* tensor bytes pushed since the collector last moved */
+    char path[512];    /* layer path that core.set_path names */
+    size_t owed;       /* tensor bytes pushed since the collector last moved */
     char starved[256]; /* script line at which Lua was last refused memory */
 } Vm;
 

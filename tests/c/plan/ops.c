@@ -272,7 +272,8 @@ static const Case cases[] = {
            {T2(F, 300, 200), T2(F, 300, 200), T2(F, 300, 200), T2(F, 70, 300), T0(F),
             T0(F), T0(F), T0(F), T0(I), T2(F, 70, 200)}),
     /* the indices stand in the place of their order */
-    UPDATE(OP_sgd_rows, {{0}, {0}}, 4, {T2(F, 90, 110), T2(F, 30, 110), T0(F), T1(I, 30)}),
+    UPDATE(OP_sgd_rows, {{0}, {0}}, 4,
+           {T2(F, 90, 110), T2(F, 30, 110), T0(F), T1(I, 30)}),
     UPDATE(OP_momentum_rows, {{1}, {0}}, 6,
            {T2(F, 9, 11), T2(F, 9, 11), T2(F, 30, 11), T0(F), T0(F), T1(I, 30)}),
     UPDATE(OP_adagrad_rows, {{0}, {0}}, 6,
@@ -301,8 +302,8 @@ static void compare(const Case *c) {
         if (c->in[k].dtype == F) in[k] = graph_op1(g, rows ? OP_square : OP_neg, in[k]);
     }
     if (rows)
-        in[c->n_in - 1] = graph_op(g, OP_index_order, &(Attrs){.i = {4}}, 1,
-                                   &in[c->n_in - 1]);
+        in[c->n_in - 1] =
+            graph_op(g, OP_index_order, &(Attrs){.i = {4}}, 1, &in[c->n_in - 1]);
     NodeId node = graph_op(g, c->op, &c->attrs, c->n_in, in);
     int n_out = op_table[c->op].n_out;
     for (int k = 0; k < n_out; k++) out[k] = node + k;

@@ -504,5 +504,5 @@ static void a_step_allocates_nothing(void) {
 TEST_MAIN(events_in_order, only_hooks_that_exist, a_wish_to_stop, steps_go_on_over_epochs,
           epochs_from_to, validation_when_it_is_due, an_interrupt_ends_in_good_order,
           an_error_in_a_hook, plans_by_shape, shuffled_epochs_hold_all_rows,
-          predict_joins_batches, a_step_allocates_nothing,
-          goes_on_within_a_pass, is_moved, stays_stopped)
+          predict_joins_batches, a_step_allocates_nothing, goes_on_within_a_pass,
+          is_moved, stays_stopped)
