@@ -95,34 +95,12 @@ INLINE void pixel_sum_many(const int M, const int NV, const PixelTile *t,
 
 INLINE void pixel_body(const int M, const int NV, const PixelTile *t) {
     Vec sum[TILE_ROWS][4];
-    REAL *c = t->c;
     EACH_ROW EACH_VECTOR sum[m][v] = (Vec){0};
     if (t->few)
         pixel_sum_few(M, NV, t, sum);
     else
         pixel_sum_many(M, NV, t, sum);
-    /* No addresses of C before the loop: registers are scarce there. */
-    __asm__("" : "+r"(c));
-    const int64_t c_row = t->c_row;
-    if (t->bias) {
-        EACH_VECTOR {
-            Vec bias = tile_edge_load(t->bias + v * VW, v == NV - 1, t->last);
-            EACH_ROW sum[m][v] += bias;
-        }
-    }
-    if (t->relu) {
-        EACH_ROW EACH_VECTOR sum[m][v] = vec_relu(sum[m][v]);
-    }
-    if (t->last == VW) {
-        EACH_ROW EACH_VECTOR vec_store(c + m * c_row + v * VW, sum[m][v]);
-    } else {
-        EACH_ROW EACH_VECTOR {
-            if (v < NV - 1)
-                vec_store(c + m * c_row + v * VW, sum[m][v]);
-            else
-                vec_store_part(c + m * c_row + v * VW, sum[m][v], t->last);
-        }
-    }
+    tile_finish(M, NV, t->c, t->c_row, t->bias, t->relu, t->last, sum);
 }
 
 INLINE void kernel_body(const int M, const int NV, const KernelTile *t) {

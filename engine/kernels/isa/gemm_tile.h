@@ -37,6 +37,32 @@ INLINE Vec tile_edge_load(const REAL *p, bool edge, int last) {
     return edge ? vec_load_part(p, last) : vec_load(p);
 }
 
+/* Writes a tile's sums to C, with bias and relu; of each row's last vector `last` lanes. */
+INLINE void tile_finish(const int M, const int NV, REAL *c, int64_t c_row,
+                        const REAL *bias, bool relu, int last, Vec sum[TILE_ROWS][4]) {
+    /* No addresses of C before the loop that summed: registers are scarce there. */
+    __asm__("" : "+r"(c));
+    if (bias) {
+        EACH_VECTOR {
+            Vec x = tile_edge_load(bias + v * VW, v == NV - 1, last);
+            EACH_ROW sum[m][v] += x;
+        }
+    }
+    if (relu) {
+        EACH_ROW EACH_VECTOR sum[m][v] = vec_relu(sum[m][v]);
+    }
+    if (last == VW) {
+        EACH_ROW EACH_VECTOR vec_store(c + m * c_row + v * VW, sum[m][v]);
+    } else {
+        EACH_ROW EACH_VECTOR {
+            if (v < NV - 1)
+                vec_store(c + m * c_row + v * VW, sum[m][v]);
+            else
+                vec_store_part(c + m * c_row + v * VW, sum[m][v], last);
+        }
+    }
+}
+
 INLINE void tile_body(const int M, const int NV, const Tile *t) {
     Vec sum[TILE_ROWS][4];
     const int64_t row = t->a_row * (int64_t)sizeof(REAL);
@@ -67,28 +93,7 @@ INLINE void tile_body(const int M, const int NV, const Tile *t) {
             __asm__("" : "+r"(base[i])); /* keeps the bases apart */
         }
     }
-    /* No addresses of C before the loop: registers are scarce there. */
-    __asm__("" : "+r"(c));
-    const int64_t c_row = t->c_row;
-    if (t->bias) {
-        EACH_VECTOR {
-            Vec bias = tile_edge_load(t->bias + v * VW, v == NV - 1, t->last);
-            EACH_ROW sum[m][v] += bias;
-        }
-    }
-    if (t->flags & TILE_RELU) {
-        EACH_ROW EACH_VECTOR sum[m][v] = vec_relu(sum[m][v]);
-    }
-    if (t->last == VW) {
-        EACH_ROW EACH_VECTOR vec_store(c + m * c_row + v * VW, sum[m][v]);
-    } else {
-        EACH_ROW EACH_VECTOR {
-            if (v < NV - 1)
-                vec_store(c + m * c_row + v * VW, sum[m][v]);
-            else
-                vec_store_part(c + m * c_row + v * VW, sum[m][v], t->last);
-        }
-    }
+    tile_finish(M, NV, t->c, t->c_row, t->bias, t->flags & TILE_RELU, t->last, sum);
 }
 
 typedef void TileFunction(const Tile *tile);
