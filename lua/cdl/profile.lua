@@ -94,7 +94,7 @@ local function plan_text(found, limits, lines)
   lines[#lines + 1] = ("%s: %d steps of %.4f ms with %d threads, %.1f GFLOP/s, %.0f %% of the limit"):format(
     found.mode, found.runs, each, found.threads, flops / each / 1e6,
     100 * flops * found.runs / found.seconds / limits.flops)
-  lines[#lines + 1] = ("%d calls of kernels for %d operations, %d block by block with the one before, %d barriers; "
+  lines[#lines + 1] = ("%d calls of kernels for %d operations, %d in chains, block by block, %d barriers; "
     .. "%.2f MB hold values of %.2f MB (at least %.2f MB)"):format(info.steps, info.nodes, info.chained, info.barriers,
     info.scratch_bytes / 1e6, info.value_bytes / 1e6, info.lower_bound / 1e6)
   lines[#lines + 1] = "ms a step   share       speed and limit     operation, layer"
