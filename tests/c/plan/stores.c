@@ -174,101 +174,95 @@ static void leaves_stored(void) {
     release_all(5, all);
 }
 
-static NodeId adam(Graph *g, Variable *p, Variable *m, Variable *v, NodeId gradient) {
-    NodeId in[9] = {graph_variable(g, p), graph_variable(g, m), graph_variable(g, v),
-                    gradient};
-    const double rates[4] = {0.01, 0.9, 0.999, 1e-7};
-    for (int k = 0; k < 4; k++) in[4 + k] = graph_number(g, DTYPE_FLOAT32, rates[k]);
-    in[8] = graph_number(g, DTYPE_INT64, 0);
-    return graph_op(g, OP_adam_update, NULL, 9, in);
+/* A trial of the optimizer's row: its variables p, m and v, the row, and what the plan of it
+ * is given. Freed by adam_agrees. */
+typedef struct Adam {
+    Graph *g;
+    Variable *s[3];
+    NodeId row, fetched; /* fetched: NODE_NONE or what else the plan gives */
+    Tensor port[2];
+    int n_ports;
+} Adam;
+
+static Adam adam_new(Shape size, int n_ports, Tensor first, Tensor second) {
+    Adam t = {.g = graph_new(), .fetched = NODE_NONE, .n_ports = n_ports};
+    t.port[0] = first;
+    t.port[1] = second;
+    for (int k = 0; k < 3; k++) t.s[k] = random_variable("s", DTYPE_FLOAT32, size);
+    for (int64_t k = 0; k < tensor_size(&t.s[2]->value); k++)
+        ((float *)t.s[2]->value.data)[k] = 0.5f;
+    return t;
 }
+
+static NodeId port_of(const Adam *t, int k) {
+    return graph_input(t->g, k, type_of(t->port[k].dtype, t->port[k].shape));
+}
+
+static void adam_update(Adam *t, NodeId gradient) {
+    NodeId in[9] = {graph_variable(t->g, t->s[0]), graph_variable(t->g, t->s[1]),
+                    graph_variable(t->g, t->s[2]), gradient};
+    const double rates[4] = {0.01, 0.9, 0.999, 1e-7};
+    for (int k = 0; k < 4; k++) in[4 + k] = graph_number(t->g, DTYPE_FLOAT32, rates[k]);
+    in[8] = graph_number(t->g, DTYPE_INT64, 0);
+    t->row = graph_op(t->g, OP_adam_update, NULL, 9, in);
+}
+
+/* A plan that stores result to[k] of the row in variable k has the bits of eager running.
+ * Its dump has so many copies, and the words once (or not at all). */
+static void adam_agrees(Adam *t, const int to[3], int copies, const char *words,
+                        bool once) {
+    PlanStore stores[3];
+    for (int k = 0; k < 3; k++) stores[k] = (PlanStore){t->s[k], t->row + to[k]};
+    Tensor *value = calloc((size_t)t->g->count, sizeof *value);
+    CHECK(eager_run(t->g, t->port, value, NULL));
+    int n_out = t->fetched != NODE_NONE;
+    Plan *plan = plan_new(t->g, t->n_ports, n_out, &t->fetched, 3, stores, NULL);
+    CHECK(count_text(plan, "copy(") == copies);
+    CHECK(count_text(plan, words) == once);
+    for (int p = 0; p < t->n_ports; p++) plan_bind(plan, p, t->port[p].data);
+    CHECK(plan_run(plan, NULL));
+    for (int k = 0; k < 3; k++) CHECK(holds(t->s[k], &value[stores[k].value]));
+    release_all(t->g->count, value);
+    free(value);
+    release_all(t->n_ports, t->port);
+    plan_free(plan);
+    graph_free(t->g);
+    for (int k = 0; k < 3; k++) variable_release(t->s[k]);
+}
+
+static const int in_order[3] = {0, 1, 2}, crossed[3] = {1, 0, 2};
 
 /* The optimizer's row writes all three variables in place, before or after a gather. */
 static void optimizer_in_place(void) {
-    Graph *g = graph_new();
-    Variable *s[3];
-    for (int k = 0; k < 3; k++) s[k] = random_variable("s", DTYPE_FLOAT32, shape());
-    for (int64_t k = 0; k < tensor_size(&s[2]->value); k++)
-        ((float *)s[2]->value.data)[k] = 0.5f;
-    NodeId row = adam(g, s[0], s[1], s[2], input(g, 0));
-    NodeId index = graph_input(g, 1, type_of(DTYPE_INT64, shape_of(1, 4L)));
-    NodeId rows = graph_op2(g, OP_gather, input(g, 0), index);
-    PlanStore stores[] = {{s[0], row}, {s[1], row + 1}, {s[2], row + 2}};
-    Tensor ports[2] = {random_tensor(DTYPE_FLOAT32, shape()),
-                       random_tensor(DTYPE_INT64, shape_of(1, 4L))};
-    Tensor *value = calloc((size_t)g->count, sizeof *value);
-    CHECK(eager_run(g, ports, value, NULL));
-    Plan *plan = plan_new(g, 2, 1, &rows, 3, stores, NULL);
-    CHECK(count_text(plan, "copy(") == 0);
-    CHECK(count_text(plan, "= adam_update(") == 1);
-    for (int p = 0; p < 2; p++) plan_bind(plan, p, ports[p].data);
-    CHECK(plan_run(plan, NULL));
-    for (int k = 0; k < 3; k++) CHECK(holds(s[k], &value[row + k]));
-    release_all(g->count, value);
-    free(value);
-    release_all(2, ports);
-    plan_free(plan);
-    graph_free(g);
-    for (int k = 0; k < 3; k++) variable_release(s[k]);
+    Adam t = adam_new(shape(), 2, random_tensor(DTYPE_FLOAT32, shape()),
+                      random_tensor(DTYPE_INT64, shape_of(1, 4L)));
+    NodeId gradient = port_of(&t, 0);
+    adam_update(&t, gradient);
+    t.fetched = graph_op2(t.g, OP_gather, gradient, port_of(&t, 1));
+    adam_agrees(&t, in_order, 0, "= adam_update(", true);
 }
 
-/* Where nothing else reads a gradient that is a product, the row computes it itself: the
- * bits are the same, and no step writes it. */
+/* Where nothing else reads a gradient that is a large product, the row computes it itself:
+ * the bits are the same, and no step writes it. */
 static void optimizer_with_product(void) {
     for (int fetched = 0; fetched < 2; fetched++) {
-        Graph *g = graph_new();
-        Variable *s[3];
         Shape square = shape_of(2, 150L, 150L), tall = shape_of(2, 90L, 150L);
-        for (int k = 0; k < 3; k++) s[k] = random_variable("s", DTYPE_FLOAT32, square);
-        for (int64_t k = 0; k < tensor_size(&s[2]->value); k++)
-            ((float *)s[2]->value.data)[k] = 0.5f;
-        NodeId x[2] = {graph_input(g, 0, type_of(DTYPE_FLOAT32, tall)),
-                       graph_input(g, 1, type_of(DTYPE_FLOAT32, tall))};
-        NodeId product = graph_op(g, OP_matmul, &(Attrs){.i = {1, 0}}, 2, x);
-        NodeId row = adam(g, s[0], s[1], s[2], product);
-        PlanStore stores[] = {{s[0], row}, {s[1], row + 1}, {s[2], row + 2}};
-        Tensor ports[2] = {random_tensor(DTYPE_FLOAT32, tall),
-                           random_tensor(DTYPE_FLOAT32, tall)};
-        Tensor *value = calloc((size_t)g->count, sizeof *value);
-        CHECK(eager_run(g, ports, value, NULL));
-        Plan *plan = plan_new(g, 2, fetched, &product, 3, stores, NULL);
-        CHECK(count_text(plan, "copy(") == 0);
-        CHECK(count_text(plan, "= matmul_adam_update(") == !fetched);
-        CHECK(count_text(plan, "= matmul(") == fetched);
-        for (int p = 0; p < 2; p++) plan_bind(plan, p, ports[p].data);
-        CHECK(plan_run(plan, NULL));
-        for (int k = 0; k < 3; k++) CHECK(holds(s[k], &value[row + k]));
-        release_all(g->count, value);
-        free(value);
-        release_all(2, ports);
-        plan_free(plan);
-        graph_free(g);
-        for (int k = 0; k < 3; k++) variable_release(s[k]);
+        Adam t = adam_new(square, 2, random_tensor(DTYPE_FLOAT32, tall),
+                          random_tensor(DTYPE_FLOAT32, tall));
+        NodeId factors[2] = {port_of(&t, 0), port_of(&t, 1)};
+        NodeId product = graph_op(t.g, OP_matmul, &(Attrs){.i = {1, 0}}, 2, factors);
+        adam_update(&t, product);
+        if (fetched) t.fetched = product;
+        adam_agrees(&t, in_order, 0, "= matmul_adam_update(", !fetched);
     }
 }
 
 /* What the row computes for one variable may not be written over another one that it
  * reads. */
 static void optimizer_crossed(void) {
-    Graph *g = graph_new();
-    Variable *s[3];
-    for (int k = 0; k < 3; k++) s[k] = random_variable("s", DTYPE_FLOAT32, shape());
-    NodeId row = adam(g, s[0], s[1], s[2], input(g, 0));
-    PlanStore stores[] = {{s[0], row + 1}, {s[1], row}, {s[2], row + 2}};
-    Tensor x = random_tensor(DTYPE_FLOAT32, shape());
-    Tensor *value = calloc((size_t)g->count, sizeof *value);
-    CHECK(eager_run(g, &x, value, NULL));
-    Plan *plan = plan_new(g, 1, 0, NULL, 3, stores, NULL);
-    CHECK(count_text(plan, "copy(") == 2);
-    plan_bind(plan, 0, x.data);
-    CHECK(plan_run(plan, NULL));
-    for (int k = 0; k < 3; k++) CHECK(holds(s[k], &value[stores[k].value]));
-    release_all(g->count, value);
-    free(value);
-    tensor_release(&x);
-    plan_free(plan);
-    graph_free(g);
-    for (int k = 0; k < 3; k++) variable_release(s[k]);
+    Adam t = adam_new(shape(), 1, random_tensor(DTYPE_FLOAT32, shape()), (Tensor){0});
+    adam_update(&t, port_of(&t, 0));
+    adam_agrees(&t, crossed, 2, "= adam_update(", true);
 }
 
 /* A captured tensor that is the variable's own memory is read as it was before the run.
