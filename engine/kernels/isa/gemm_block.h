@@ -190,6 +190,12 @@ static void gemm_from_packed(const Gemm *g) {
     block_rows(&tile, g->rows, g->b, g->columns, false);
 }
 
+/* Into how many blocks the depth falls. */
+static int64_t depth_blocks(const Gemm *g, int64_t columns, bool direct) {
+    int64_t room = DEPTH * WIDTH / (vectors_of(columns) * VW);
+    return chunks(g->depth, direct || room > DEEPEST ? DEEPEST : room);
+}
+
 static void gemm_blocks(const Gemm *g) {
     if (g->packed) {
         gemm_from_packed(g);
@@ -201,9 +207,8 @@ static void gemm_blocks(const Gemm *g) {
     for (int64_t n = 0; n < g->columns; n += WIDTH) {
         int64_t columns = g->columns - n < WIDTH ? g->columns - n : WIDTH;
         bool direct = is_thin || gemm_streams(g, columns);
-        int64_t room = DEPTH * WIDTH / (vectors_of(columns) * VW);
-        int64_t deepest = is_thin ? g->depth : direct || room > DEEPEST ? DEEPEST : room;
-        int64_t deeps = g->depth > 0 ? chunks(g->depth, deepest) : 1;
+        int64_t deeps =
+            g->depth <= DEPTH || is_thin ? 1 : depth_blocks(g, columns, direct);
         for (int64_t i = 0; i < deeps; i++) {
             int64_t k = g->depth * i / deeps, depth = g->depth * (i + 1) / deeps - k;
             bool end = i == deeps - 1;
