@@ -64,82 +64,70 @@ static const struct {
                {OP_adam_update, OP_matmul_adam_update, OP_adam_rows, 3}};
 enum { UPDATES = sizeof updates / sizeof *updates };
 
-static int find_update(OpId op) {
-    int row = 0;
-    while (row < UPDATES && updates[row].update != op) row++;
-    return row;
+/* The update as the row op, with `instead` where its gradient stood and `last` behind all. */
+static bool rewrite_update(Draft *draft, Node *update, OpId op, int gradient,
+                           NodeId instead, NodeId last) {
+    const size_t n = (size_t)update->n_in;
+    NodeId *in = arena_alloc(&draft->arena, (n + 1) * sizeof *in);
+    if (!in) return false;
+    memcpy(in, update->in, n * sizeof *in);
+    in[gradient] = instead;
+    in[n] = last;
+    update->op = op;
+    update->in = in;
+    update->n_in++;
+    return true;
 }
 
-/* Gradients of fewer elements stay in the cache anyway. */
-enum { LARGE = 4096 };
+/* Gradients of fewer elements stay in the cache anyway. Rows of so many columns fall on one
+ * another in the first level cache. */
+enum { LARGE = 4096, ALIKE = 1024 };
 
 /* A large product of two matrices as they lie. Below AVX-512 the library computes the
- * largest ones, whose bits are others; and where rows of b fall on one another in the first
- * level cache b is packed, which would be done again and again. */
+ * largest ones, whose bits are others; and where rows of b fall on one another b is packed,
+ * which would be done again and again. */
 static bool is_plain_product(const Draft *draft, const Node *node) {
     if (node->op != OP_matmul) return false;
     const Shape *a = &draft->nodes[node->in[0]].type.shape;
     const Shape *b = &draft->nodes[node->in[1]].type.shape;
-    if (a->ndim != 2 || b->ndim != 2) return false;
-    if (shape_size(&node->type.shape) < LARGE) return false;
+    const int64_t size = shape_size(&node->type.shape);
+    if (a->ndim != 2 || b->ndim != 2 || size < LARGE) return false;
     if (isa_get() == ISA_AVX512) return true;
-    double work =
-        (double)shape_size(&node->type.shape) * (double)a->dim[node->attrs->i[0] ? 0 : 1];
-    return work < BLAS_WORK && b->dim[1] % 1024 != 0;
+    double work = (double)size * (double)a->dim[node->attrs->i[0] ? 0 : 1];
+    return work < BLAS_WORK && b->dim[1] % ALIKE != 0;
 }
 
-/* A gradient that is a product, and that an update alone reads, is used block by block. */
-static bool join_product_and_update(Draft *draft, NodeId id, const int32_t readers[]) {
-    Node *node = &draft->nodes[id];
-    const int row = find_update(node->op);
-    if (row == UPDATES) return true;
-    const int gradient = updates[row].gradient;
-    const NodeId below = node->in[gradient];
+/* A gradient that is a product is used block by block. */
+static bool join_product(Draft *draft, Node *update, int row, NodeId below) {
     const Node *product = &draft->nodes[below];
-    if (readers[below] > 1 || !is_plain_product(draft, product)) return true;
-    NodeId *in = arena_alloc(&draft->arena, ((size_t)node->n_in + 1) * sizeof *in);
+    if (!is_plain_product(draft, product)) return true;
     Attrs *attrs = arena_alloc(&draft->arena, sizeof *attrs);
-    if (!in || !attrs) return false;
-    memcpy(in, node->in, (size_t)node->n_in * sizeof *in);
-    in[gradient] = product->in[0];
-    in[node->n_in] = product->in[1];
-    *attrs = *node->attrs;
+    if (!attrs || !rewrite_update(draft, update, updates[row].with_product,
+                                  updates[row].gradient, product->in[0], product->in[1]))
+        return false;
+    *attrs = *update->attrs;
     attrs->i[2] = product->attrs->i[0];
     attrs->i[3] = product->attrs->i[1];
-    node->op = updates[row].with_product;
-    node->in = in;
-    node->n_in++;
-    node->attrs = attrs;
-    node->path = product->path;
+    update->attrs = attrs;
+    update->path = product->path;
     draft->live[below] = false;
     return true;
 }
 
 /* A table of which a batch uses some rows (an embedding) has a gradient that is 0 but for
  * these: scatter(slices, indices) writes it out, as large as the table, and the update reads
- * it. An update that alone reads it takes the slices instead, and the indices in order, and
- * adds them up where they belong. A gradient that is clipped, scaled, fetched or added to
- * another one (a penalty, a table used twice) has other readers, and stays a tensor. */
-static bool join_rows_and_update(Draft *draft, NodeId id, const int32_t readers[]) {
-    Node *node = &draft->nodes[id];
-    const int row = find_update(node->op);
-    if (row == UPDATES) return true;
-    const int gradient = updates[row].gradient;
-    const NodeId below = node->in[gradient];
+ * it. Instead the update takes the slices, and the indices in order, and adds them up where
+ * they belong. */
+static bool join_slices(Draft *draft, Node *update, int row, NodeId below) {
     Node *scatter = &draft->nodes[below];
-    if (scatter->op != OP_scatter || scatter->attrs->i[0] != 0 || readers[below] > 1)
-        return true;
-    NodeId *in = arena_alloc(&draft->arena, ((size_t)node->n_in + 1) * sizeof *in);
+    if (scatter->attrs->i[0] != 0) return true;
     NodeId *indices = arena_alloc(&draft->arena, sizeof *indices);
     Attrs *attrs = arena_alloc(&draft->arena, sizeof *attrs);
-    if (!in || !indices || !attrs) return false;
-    memcpy(in, node->in, (size_t)node->n_in * sizeof *in);
-    in[gradient] = scatter->in[0];
-    in[node->n_in] = below;
-    node->op = updates[row].with_slices;
-    node->in = in;
-    node->n_in++;
-    node->path = scatter->path;
+    if (!indices || !attrs ||
+        !rewrite_update(draft, update, updates[row].with_slices, updates[row].gradient,
+                        scatter->in[0], below))
+        return false;
+    update->path = scatter->path;
     *indices = scatter->in[1];
     *attrs = (Attrs){.i = {scatter->attrs->i[1]}};
     const int64_t count = shape_size(&draft->nodes[*indices].type.shape);
@@ -151,13 +139,26 @@ static bool join_rows_and_update(Draft *draft, NodeId id, const int32_t readers[
     return true;
 }
 
+/* An update that alone reads its gradient computes it itself. A gradient that is clipped,
+ * scaled, fetched or added to another one (a penalty, a weight used twice) has other readers,
+ * and stays a tensor. */
+static bool join_update(Draft *draft, NodeId id, const int32_t readers[]) {
+    Node *update = &draft->nodes[id];
+    int row = 0;
+    while (row < UPDATES && updates[row].update != update->op) row++;
+    if (row == UPDATES) return true;
+    const NodeId below = update->in[updates[row].gradient];
+    if (readers[below] > 1) return true;
+    return draft->nodes[below].op == OP_scatter ? join_slices(draft, update, row, below)
+                                                : join_product(draft, update, row, below);
+}
+
 bool draft_fuse(Draft *draft) {
     int32_t *readers;
     if (!count_readers(draft, &readers)) return false;
     for (NodeId id = 0; id < draft->count; id++)
-        if (draft->live[id] && (!join_conv_and_pool(draft, id, readers) ||
-                                !join_product_and_update(draft, id, readers) ||
-                                !join_rows_and_update(draft, id, readers)))
+        if (draft->live[id] &&
+            (!join_conv_and_pool(draft, id, readers) || !join_update(draft, id, readers)))
             return false;
     return true;
 }
